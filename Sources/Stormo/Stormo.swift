@@ -1,0 +1,5 @@
+import ArgumentParser
+@main
+struct StormoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "stormo", abstract: "Keys and topics on a few machines of your own.")
+}
