@@ -1,0 +1,219 @@
+/// The content of a frame.
+public enum Message: Hashable, Sendable {
+    /// Opens a connection.
+    case hello(Hello)
+    /// Answers a hello.
+    case challenge(Challenge)
+    /// The connecting side knows the secret.
+    case proof(SecretProof)
+    /// The listening side knows it too; the connection is open.
+    case welcome(SecretProof)
+    /// A refusal.
+    case error(ErrorMessage)
+    /// Asks for the ring and the members.
+    case clusterRequest
+    /// The ring and the members.
+    case clusterState(ClusterState)
+    /// Asks for a node's figures.
+    case statsRequest
+    /// A node's figures.
+    case stats(NodeStatistics)
+    /// Asks a coordinator for a value.
+    case readRequest(ReadRequest)
+    /// The value.
+    case readAnswer(ReadAnswer)
+    /// Asks a coordinator for a change.
+    case writeRequest(WriteRequest)
+    /// What became of it.
+    case writeAnswer(WriteAnswer)
+    /// Asks a coordinator for a page of keys.
+    case scanRequest(ScanRequest)
+    /// The page.
+    case scanAnswer(ScanAnswer)
+    /// Makes a topic.
+    case createTopic(CreateTopic)
+    /// Asks for topics.
+    case describeTopics(DescribeTopics)
+    /// Descriptions of topics.
+    case topics(Topics)
+    /// Removes the named topic.
+    case deleteTopic(DescribeTopics)
+    /// It is removed.
+    case deleted
+    /// Appends a batch.
+    case produce(Produce)
+    /// It is durable.
+    case produced(Produced)
+    /// Asks for records.
+    case fetch(Fetch)
+    /// Records.
+    case fetched(Fetched)
+    /// Phase 1 of a register's change.
+    case prepare(Prepare)
+    /// Its yes.
+    case promise(ReplicaState)
+    /// Phase 2.
+    case accept(Accept)
+    /// Its yes.
+    case accepted(AcceptedReply)
+    /// The no to either.
+    case refused(RefusedReply)
+    /// Asks a replica for its own copy.
+    case replicaRead(ReadRequest)
+    /// The copy.
+    case replicaState(ReplicaState)
+    /// Asks a replica for its own page of keys.
+    case replicaScan(ScanRequest)
+    /// The page.
+    case replicaPage(ReplicaPage)
+    /// Ships batches to a secondary.
+    case append(Append)
+    /// Its answer.
+    case appended(Appended)
+    /// Proposes the first ring.
+    case found(Found)
+    /// The vote.
+    case founded(Founded)
+    /// A message of the membership, encoded there.
+    case gossip([UInt8])
+
+    /// Its number on the wire.
+    public var type: MessageType {
+        switch self {
+        case .hello: .hello
+        case .challenge: .challenge
+        case .proof: .proof
+        case .welcome: .welcome
+        case .error: .error
+        case .clusterRequest: .clusterRequest
+        case .clusterState: .clusterState
+        case .statsRequest: .statsRequest
+        case .stats: .stats
+        case .readRequest: .readRequest
+        case .readAnswer: .readAnswer
+        case .writeRequest: .writeRequest
+        case .writeAnswer: .writeAnswer
+        case .scanRequest: .scanRequest
+        case .scanAnswer: .scanAnswer
+        case .createTopic: .createTopic
+        case .describeTopics: .describeTopics
+        case .topics: .topics
+        case .deleteTopic: .deleteTopic
+        case .deleted: .deleted
+        case .produce: .produce
+        case .produced: .produced
+        case .fetch: .fetch
+        case .fetched: .fetched
+        case .prepare: .prepare
+        case .promise: .promise
+        case .accept: .accept
+        case .accepted: .accepted
+        case .refused: .refused
+        case .replicaRead: .replicaRead
+        case .replicaState: .replicaState
+        case .replicaScan: .replicaScan
+        case .replicaPage: .replicaPage
+        case .append: .append
+        case .appended: .appended
+        case .found: .found
+        case .founded: .founded
+        case .gossip: .gossip
+        }
+    }
+
+    /// Whether compressing the body can be worth it: batches are compressed already.
+    var isCompressible: Bool {
+        switch self {
+        case .produce, .fetched, .append: false
+        default: true
+        }
+    }
+
+    /// Appends the body.
+    func encode(into writer: inout ByteWriter) {
+        switch self {
+        case .hello(let body): body.encode(into: &writer)
+        case .challenge(let body): body.encode(into: &writer)
+        case .proof(let body): body.encode(into: &writer)
+        case .welcome(let body): body.encode(into: &writer)
+        case .error(let body): body.encode(into: &writer)
+        case .clusterRequest: break
+        case .clusterState(let body): body.encode(into: &writer)
+        case .statsRequest: break
+        case .stats(let body): body.encode(into: &writer)
+        case .readRequest(let body): body.encode(into: &writer)
+        case .readAnswer(let body): body.encode(into: &writer)
+        case .writeRequest(let body): body.encode(into: &writer)
+        case .writeAnswer(let body): body.encode(into: &writer)
+        case .scanRequest(let body): body.encode(into: &writer)
+        case .scanAnswer(let body): body.encode(into: &writer)
+        case .createTopic(let body): body.encode(into: &writer)
+        case .describeTopics(let body): body.encode(into: &writer)
+        case .topics(let body): body.encode(into: &writer)
+        case .deleteTopic(let body): body.encode(into: &writer)
+        case .deleted: break
+        case .produce(let body): body.encode(into: &writer)
+        case .produced(let body): body.encode(into: &writer)
+        case .fetch(let body): body.encode(into: &writer)
+        case .fetched(let body): body.encode(into: &writer)
+        case .prepare(let body): body.encode(into: &writer)
+        case .promise(let body): body.encode(into: &writer)
+        case .accept(let body): body.encode(into: &writer)
+        case .accepted(let body): body.encode(into: &writer)
+        case .refused(let body): body.encode(into: &writer)
+        case .replicaRead(let body): body.encode(into: &writer)
+        case .replicaState(let body): body.encode(into: &writer)
+        case .replicaScan(let body): body.encode(into: &writer)
+        case .replicaPage(let body): body.encode(into: &writer)
+        case .append(let body): body.encode(into: &writer)
+        case .appended(let body): body.encode(into: &writer)
+        case .found(let body): body.encode(into: &writer)
+        case .founded(let body): body.encode(into: &writer)
+        case .gossip(let bytes): writer.raw(bytes)
+        }
+    }
+
+    /// Reads the body of a type.
+    init(_ type: MessageType, from reader: inout ByteReader) throws(WireError) {
+        switch type {
+        case .hello: self = .hello(try Hello(from: &reader))
+        case .challenge: self = .challenge(try Challenge(from: &reader))
+        case .proof: self = .proof(try SecretProof(from: &reader))
+        case .welcome: self = .welcome(try SecretProof(from: &reader))
+        case .error: self = .error(try ErrorMessage(from: &reader))
+        case .clusterRequest: self = .clusterRequest
+        case .clusterState: self = .clusterState(try ClusterState(from: &reader))
+        case .statsRequest: self = .statsRequest
+        case .stats: self = .stats(try NodeStatistics(from: &reader))
+        case .readRequest: self = .readRequest(try ReadRequest(from: &reader))
+        case .readAnswer: self = .readAnswer(try ReadAnswer(from: &reader))
+        case .writeRequest: self = .writeRequest(try WriteRequest(from: &reader))
+        case .writeAnswer: self = .writeAnswer(try WriteAnswer(from: &reader))
+        case .scanRequest: self = .scanRequest(try ScanRequest(from: &reader))
+        case .scanAnswer: self = .scanAnswer(try ScanAnswer(from: &reader))
+        case .createTopic: self = .createTopic(try CreateTopic(from: &reader))
+        case .describeTopics: self = .describeTopics(try DescribeTopics(from: &reader))
+        case .topics: self = .topics(try Topics(from: &reader))
+        case .deleteTopic: self = .deleteTopic(try DescribeTopics(from: &reader))
+        case .deleted: self = .deleted
+        case .produce: self = .produce(try Produce(from: &reader))
+        case .produced: self = .produced(try Produced(from: &reader))
+        case .fetch: self = .fetch(try Fetch(from: &reader))
+        case .fetched: self = .fetched(try Fetched(from: &reader))
+        case .prepare: self = .prepare(try Prepare(from: &reader))
+        case .promise: self = .promise(try ReplicaState(from: &reader))
+        case .accept: self = .accept(try Accept(from: &reader))
+        case .accepted: self = .accepted(try AcceptedReply(from: &reader))
+        case .refused: self = .refused(try RefusedReply(from: &reader))
+        case .replicaRead: self = .replicaRead(try ReadRequest(from: &reader))
+        case .replicaState: self = .replicaState(try ReplicaState(from: &reader))
+        case .replicaScan: self = .replicaScan(try ScanRequest(from: &reader))
+        case .replicaPage: self = .replicaPage(try ReplicaPage(from: &reader))
+        case .append: self = .append(try Append(from: &reader))
+        case .appended: self = .appended(try Appended(from: &reader))
+        case .found: self = .found(try Found(from: &reader))
+        case .founded: self = .founded(try Founded(from: &reader))
+        case .gossip: self = .gossip(reader.rest())
+        }
+    }
+}
