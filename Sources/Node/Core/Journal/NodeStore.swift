@@ -1,0 +1,53 @@
+package import Wire
+
+/// Why the store could not give what it holds.
+package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is on disk fails its checksum or its form; it must be mended from the other replicas and is not answered.
+    case corrupt(String)
+    /// The disk failed.
+    case io(String)
+    /// There is no room left; reads go on.
+    case full(String)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .corrupt(let detail): "stored data is damaged: \(detail)"
+        case .io(let detail): "the disk failed: \(detail)"
+        case .full(let detail): "the disk is full: \(detail)"
+        }
+    }
+}
+
+/// What a node's core keeps its state in. Calls are synchronous and cheap: reads look in memory, then in an indexed file.
+///
+/// `apply` takes effect at once for every later read, and becomes durable later, in order: the shell calls
+/// `Node.durable(upTo:)` then. The core lets nothing leave before the state it was computed from is durable.
+package protocol NodeStore {
+    /// The acceptor's state of a key; `.empty` for one never heard of.
+    func register(_ key: Key) throws(StoreError) -> RegisterState
+
+    /// Keys that begin with `prefix` and come after `after`, with their accepted cells, in key order, until `limit`
+    /// keys or about `bytesMax` bytes. Keys without an accepted cell are passed over. A prefix that does not begin with
+    /// byte 0 leaves system keys out.
+    func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage
+
+    /// Batches of a partition from the one that holds `from` on, in order: at least one when there is any, then as many
+    /// as stay within `bytesMax` and begin below `limit`.
+    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError) -> [RecordBatch]
+
+    /// A fact as last applied.
+    func fact(_ fact: NodeFact) -> [UInt8]?
+
+    /// All logs as found at start.
+    func recoveredLogs() -> [RecoveredLog]
+
+    /// Applies a change and says its number.
+    mutating func apply(_ entry: JournalEntry) -> JournalSequence
+
+    /// Bytes that wait for the journal; the core refuses new work above its bound.
+    var backlogBytes: Int { get }
+
+    /// Why no writes are taken, or nil when they are.
+    var readOnlyReason: String? { get }
+}
