@@ -64,7 +64,7 @@ public struct ClusterState: Hashable, Sendable {
         name = try reader.text("cluster name")
         answeredBy = NodeID(try reader.integer("node id"))
         ring = try reader.optional("ring") { reader throws(WireError) in try Ring(from: &reader) }
-        members = try reader.list("members", max: WireLimits.listItemsMax, minBytes: 22) { reader throws(WireError) in
+        members = try reader.list("members", max: WireLimits.listItemsMax, minBytes: 24) { reader throws(WireError) in
             let identity = try PeerIdentity(from: &reader)
             return MemberInfo(identity: identity, state: try reader.raw("member state", MemberState.self))
         }

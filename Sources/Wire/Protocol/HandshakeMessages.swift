@@ -30,14 +30,17 @@ public struct PeerIdentity: Hashable, Sendable {
     public var incarnation: UInt64
     /// Where it can be reached (`host:port`); empty for peers that do not listen.
     public var address: String
+    /// The failure domain it stands in; empty when not said.
+    public var zone: String
 
     /// Puts an identity together.
-    public init(role: Role, id: NodeID, name: String, incarnation: UInt64, address: String) {
+    public init(role: Role, id: NodeID, name: String, incarnation: UInt64, address: String, zone: String = "") {
         self.role = role
         self.id = id
         self.name = name
         self.incarnation = incarnation
         self.address = address
+        self.zone = zone
     }
 
     func encode(into writer: inout ByteWriter) {
@@ -46,6 +49,7 @@ public struct PeerIdentity: Hashable, Sendable {
         writer.text(name)
         writer.integer(incarnation)
         writer.text(address)
+        writer.text(zone)
     }
 
     init(from reader: inout ByteReader) throws(WireError) {
@@ -54,6 +58,7 @@ public struct PeerIdentity: Hashable, Sendable {
         name = try reader.text("node name")
         incarnation = try reader.integer("incarnation")
         address = try reader.text("address")
+        zone = try reader.text("zone")
     }
 }
 
