@@ -55,13 +55,13 @@ public struct RequestID: Hashable, Sendable, CustomStringConvertible {
 /// The life of a topic: creating a topic of the same name anew gives another id, so nothing of the old one is taken
 /// for the new one's.
 public struct TopicID: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The hybrid time at which the topic was created.
+    /// XXH64 of the ballot under which the topic was made.
     public let rawValue: UInt64
 
     /// Wraps the number of a topic.
     public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// In the order of creation.
+    /// The order has no meaning; it is the same everywhere.
     public static func < (a: TopicID, b: TopicID) -> Bool { a.rawValue < b.rawValue }
 
     /// Sixteen hexadecimal digits.

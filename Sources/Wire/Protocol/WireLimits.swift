@@ -16,8 +16,8 @@ public enum WireLimits {
     public static let batchBytesMax = 4 << 20
     /// Headers of one record.
     public static let recordHeadersMax = 64
-    /// Members of a ring: above this, tables that are sent whole stop being small.
-    public static let ringMembersMax = 1_024
+    /// Members of a ring: a coordinator keeps one bit for each in a machine word.
+    public static let ringMembersMax = 64
     /// Virtual nodes of one ring member.
     public static let virtualNodesMax = 1_024
     /// Items in one page of a listing.

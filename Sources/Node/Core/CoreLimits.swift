@@ -1,0 +1,82 @@
+/// Every bound and time of the core, each with its unit and reason. Where a bound is hit a counter of
+/// `CoreCounters` tells.
+package struct CoreLimits: Sendable {
+    /// Copies of every key and partition; in force is the lower of this and the number of nodes.
+    package var replicationFactor = 3
+    /// Tokens of this node on the ring: enough that shares differ by a few per cent, few enough to send around.
+    package var virtualNodes: UInt16 = 64
+    /// How many founders the first ring waits for.
+    package var bootstrapExpect = 1
+    /// How far two clocks may be apart, in milliseconds; a frame from further ahead is refused.
+    package var clockDriftMaxMs: UInt64 = 500
+    /// A request sent longer ago than this, in milliseconds, is refused, whatever it asks: it may have been overtaken
+    /// by everything since.
+    package var operationAgeMaxMs: UInt64 = 60_000
+    /// How long an operation may take before its client hears `no_quorum` or `outcome_unknown`, in milliseconds.
+    package var operationTimeoutMs: UInt64 = 2_000
+    /// How long one round of messages is waited for before another way is tried, in milliseconds.
+    package var roundTimeoutMs: UInt64 = 400
+    /// After this time, in milliseconds, a read that asked only a quorum asks the other replicas too.
+    package var readHedgeMs: UInt64 = 20
+    /// Longest pause before a refused round is tried again, in milliseconds; it grows from 1.
+    package var retryPauseMaxMs: UInt64 = 64
+    /// Operations that one node coordinates at a time. Sixteen thousand of them are 10 MB of state.
+    package var operationsMax = 16_384
+    /// Bytes that may wait for the journal before new writes are refused as overloaded.
+    package var backlogBytesMax = 64 << 20
+    /// How far the persisted ballot ceiling runs ahead of the clock, in milliseconds: one write of it a minute.
+    package var ballotCeilingLeadMs: UInt64 = 120_000
+    /// How often founders without a ring propose one, in milliseconds.
+    package var foundingIntervalMs: UInt64 = 250
+
+    /// A secondary that has not acknowledged for this time, in milliseconds, leaves the in-sync set.
+    package var inSyncTimeoutMs: UInt64 = 300
+    /// How often a primary tells idle secondaries its high watermark, in milliseconds.
+    package var appendHeartbeatMs: UInt64 = 100
+    /// An append unanswered for this time, in milliseconds, is sent again from the acknowledged end.
+    package var appendResendMs: UInt64 = 1_000
+    /// Bytes of batches that one append carries at most, beside its first batch.
+    package var appendBytesMax = 1 << 20
+    /// Bytes of batches of one partition that may be sent to a secondary without its answer.
+    package var appendWindowBytes = 8 << 20
+    /// Publishes of one partition that may wait for their acknowledgement.
+    package var producesWaitingMax = 4_096
+    /// Fetches of one partition that may wait for records.
+    package var fetchesWaitingMax = 4_096
+    /// Requests that may wait while a partition's configuration is being read.
+    package var loadingWaitingMax = 1_024
+    /// Bytes that one fetch may ask for.
+    package var fetchBytesMax = 8 << 20
+
+    /// The defaults of the configuration reference.
+    package init() {}
+}
+
+/// What the core counts. All only ever grow.
+package struct CoreCounters: Sendable {
+    package var reads: UInt64 = 0
+    package var writes: UInt64 = 0
+    package var scans: UInt64 = 0
+    package var readRepairs: UInt64 = 0
+    package var serialReads: UInt64 = 0
+    package var conditionsRefused: UInt64 = 0
+    package var resolves: UInt64 = 0
+    package var outcomesUnknown: UInt64 = 0
+    package var noQuorum: UInt64 = 0
+    package var overloaded: UInt64 = 0
+    package var clockDriftRefused: UInt64 = 0
+    package var tooOldRefused: UInt64 = 0
+    package var staleEpochRefused: UInt64 = 0
+    package var storeErrors: UInt64 = 0
+    package var batchesAppended: UInt64 = 0
+    package var recordsAppended: UInt64 = 0
+    package var batchesReplicated: UInt64 = 0
+    package var logTruncations: UInt64 = 0
+    package var batchesRefused: UInt64 = 0
+    package var fetches: UInt64 = 0
+    package var primariesTaken: UInt64 = 0
+    package var inSyncChanges: UInt64 = 0
+
+    /// All at zero.
+    package init() {}
+}

@@ -1,0 +1,234 @@
+import DequeModule
+package import Wire
+
+/// A node of the cluster as a value: inputs and the time come in, outputs go out. It does no I/O and has no clock,
+/// randomness, tasks or locks of its own; the same code runs in production and in simulation.
+///
+/// This file is the map: what it holds and where each input goes. What is done with it stands beside:
+///
+/// | folder | what |
+/// |---|---|
+/// | `Register/` | keys: acceptor rules, the coordinator of operations, listings |
+/// | `Log/` | topics: partitions, primaries, secondaries |
+/// | `Ring/` | the founding of the first ring |
+/// | `Journal/` | what is remembered, and what waits for it |
+package struct Node<Store: NodeStore> {
+    /// This node as its peers know it.
+    package let identity: PeerIdentity
+    /// The cluster's name.
+    package let clusterName: String
+    /// Bounds and times.
+    package let limits: CoreLimits
+    /// Where the state is kept.
+    package var store: Store
+    /// What was counted since the start.
+    package internal(set) var counters = CoreCounters()
+    /// The ring in force.
+    package internal(set) var ring: Ring?
+    /// The cluster's clock as this node has it.
+    package internal(set) var clock: HybridClock
+    /// What is to be done; the shell takes it after each input.
+    package var outputs: [NodeOutput] = []
+
+    var time = NodeTime(wallMs: 0, monotonicMs: 0)
+    var random: SplitMix64
+    var gate = DurabilityGate()
+    var ownAnswers: Deque<(RequestID, Message)> = []
+    var members: [MemberInfo] = []
+    var reachable: [NodeID] = []
+
+    // Register/
+    var ceiling = BallotCeiling()
+    var operations = OperationTable()
+    var queues: [Key: KeyQueue] = [:]
+
+    // Log/
+    var partitions: [PartitionID: Partition] = [:]
+    var partitionOrder: [PartitionID] = []
+    var procedures: [ProcedureID: TopicProcedure] = [:]
+    var nextProcedure: UInt64 = 0
+
+    // Ring/
+    var founding = Founding()
+
+    /// A node over what its store has found on disk. `randomSeed` spreads the pauses of colliding proposers.
+    package init(identity: PeerIdentity, clusterName: String, limits: CoreLimits, store: Store, time: NodeTime, randomSeed: UInt64) {
+        self.identity = identity
+        self.clusterName = clusterName
+        self.limits = limits
+        self.store = store
+        self.time = time
+        random = SplitMix64(state: randomSeed)
+        let floor = BallotCeiling.recovered(store.fact(.ballotCeiling))
+        clock = HybridClock(floor: floor, driftMaxMs: limits.clockDriftMaxMs)
+        _ = clock.now(physicalMs: time.wallMs)
+        reachable = [identity.id]
+        raiseBallotCeiling()
+        if let bytes = store.fact(.ring) { ring = Self.decodeRing(bytes) }
+        if let ring { outputs.append(.ring(ring)) }
+        recoverPartitions()
+    }
+
+    /// Takes an input in. What is to be done stands in `outputs` afterwards.
+    package mutating func handle(_ input: NodeInput, at time: NodeTime) {
+        self.time = time
+        switch input {
+        case .request(let channel, let peer, let header, let message):
+            receive(message, header, from: peer, on: channel)
+        case .answer(let node, let header, let message):
+            guard clock.merge(header.time, physicalMs: time.wallMs) else {
+                counters.clockDriftRefused += 1
+                break
+            }
+            answered(header.requestID, by: node, message, sentMs: header.time.milliseconds)
+        case .peerUp(let node):
+            if !reachable.contains(node) { reachable.append(node) }
+            peerCameUp(node)
+        case .peerDown(let node):
+            reachable.removeAll { $0 == node }
+            peerWentDown(node)
+        case .member(let member):
+            if let index = members.firstIndex(where: { $0.identity.id == member.identity.id }) {
+                members[index] = member
+            } else {
+                members.append(member)
+                members.sort { $0.identity.id < $1.identity.id }
+            }
+        case .channelClosed(let channel):
+            forgetWaiters(of: channel)
+        case .durable(let sequence):
+            gate.advance(to: sequence)
+            if ceiling.durable(upTo: sequence) { raiseBallotCeiling() }
+        case .tick:
+            tick()
+        }
+        settle()
+    }
+
+    /// Lets go what has become durable, and feeds this node's own answers back, until nothing moves any more.
+    private mutating func settle() {
+        while true {
+            if let release = gate.next() {
+                switch release {
+                case .output(let output): outputs.append(output)
+                case .own(let request, let message): ownAnswers.append((request, message))
+                case .log(let partition, let generation, let end): logDurable(partition, generation: generation, end: end)
+                }
+            } else if let (request, message) = ownAnswers.popFirst() {
+                answered(request, by: identity.id, message, sentMs: clock.latest.milliseconds)
+            } else {
+                return
+            }
+        }
+    }
+
+    private mutating func tick() {
+        _ = clock.now(physicalMs: time.wallMs)
+        raiseBallotCeiling()
+        tickOperations()
+        tickPartitions()
+        tickFounding()
+    }
+
+    private mutating func receive(_ message: Message, _ header: FrameHeader, from peer: NodeID, on channel: ChannelID) {
+        guard clock.merge(header.time, physicalMs: time.wallMs) else {
+            counters.clockDriftRefused += 1
+            let ahead = header.time.milliseconds - time.wallMs
+            return refuse(channel, header.requestID, .clockDrift, "the sender's clock is \(ahead) ms ahead of \(identity.name)'s, more than \(limits.clockDriftMaxMs) ms: set one of the two right")
+        }
+        guard header.time.milliseconds + limits.operationAgeMaxMs >= time.wallMs else {
+            counters.tooOldRefused += 1
+            return refuse(channel, header.requestID, .tooOld, "the request was sent more than \(limits.operationAgeMaxMs) ms ago by \(identity.name)'s clock")
+        }
+        switch message {
+        case .clusterRequest:
+            reply(channel, header.requestID, .clusterState(clusterState))
+        case .readRequest(let request):
+            start(.read(request.consistency), key: request.key, for: .client(channel, header.requestID))
+        case .writeRequest(let request):
+            start(.write(request.change, request.consistency), key: request.key, for: .client(channel, header.requestID))
+        case .scanRequest(let request):
+            start(.scan(request), key: Key(request.prefix), for: .client(channel, header.requestID))
+        case .prepare, .accept, .replicaRead, .replicaScan:
+            guard acceptEpoch(header, channel) else { return }
+            answerAsReplica(message, to: channel, header.requestID)
+        case .createTopic(let request):
+            createTopic(request, for: channel, header.requestID)
+        case .describeTopics(let request):
+            describeTopics(request.name, for: channel, header.requestID)
+        case .produce(let request):
+            produce(request, for: channel, header.requestID)
+        case .fetch(let request):
+            fetch(request, for: channel, header.requestID)
+        case .append(let append):
+            receive(append, from: peer)
+        case .appended(let appended):
+            receive(appended, from: peer)
+        case .found(let found):
+            receive(found, from: peer)
+        case .founded(let founded):
+            receive(founded, from: peer)
+        default:
+            refuse(channel, header.requestID, .invalid, "a \(message.type) is not a request that a node takes here")
+        }
+    }
+
+    /// A register message of another epoch is not taken: an accept never runs in another epoch than its prepare.
+    private mutating func acceptEpoch(_ header: FrameHeader, _ channel: ChannelID) -> Bool {
+        let epoch = ring?.epoch ?? .none
+        guard header.epoch == epoch, ring != nil else {
+            counters.staleEpochRefused += 1
+            refuse(channel, header.requestID, ring == nil ? .noRing : .staleEpoch, "the request is of ring epoch \(header.epoch), \(identity.name) is at \(epoch)")
+            return false
+        }
+        return true
+    }
+
+    // MARK: What every part uses
+
+    mutating func reply(_ channel: ChannelID, _ request: RequestID, _ message: Message) {
+        guard request != .oneWay else { return }
+        outputs.append(.reply(channel, request, message))
+    }
+
+    mutating func refuse(_ channel: ChannelID, _ request: RequestID, _ code: ErrorCode, _ detail: String) {
+        reply(channel, request, .error(ErrorMessage(code: code, detail: detail)))
+    }
+
+    mutating func note(_ level: NoteLevel, _ text: String) { outputs.append(.note(level, text)) }
+
+    func isReachable(_ node: NodeID) -> Bool { reachable.contains(node) }
+
+    func name(of node: NodeID) -> String {
+        if node == identity.id { return identity.name }
+        return ring?.member(node)?.name ?? members.first { $0.identity.id == node }?.identity.name ?? node.description
+    }
+
+    private var clusterState: ClusterState {
+        ClusterState(name: clusterName, answeredBy: identity.id, ring: ring, members: members)
+    }
+
+    static func decodeRing(_ bytes: [UInt8]) -> Ring? {
+        bytes.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            return try? Ring(from: &reader)
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a small generator whose state is injected.
+package struct SplitMix64: RandomNumberGenerator, Sendable {
+    var state: UInt64
+
+    /// Starts from a seed.
+    package init(state: UInt64) { self.state = state }
+
+    /// The next 64 bits.
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

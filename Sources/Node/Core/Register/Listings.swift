@@ -1,0 +1,119 @@
+import Wire
+
+/// A listing in the making: pages of the members, merged, and the keys that need a look of their own.
+struct Listing {
+    /// By place in the operation's replicas, which for a listing are all members of the ring.
+    var pages: [ReplicaPage?]
+    /// The merged page; without a cell for keys that are still being read, or turned out to be gone.
+    var items: [(key: Key, cell: Cell?)] = []
+    /// Keys whose copies differ and that are being read.
+    var unsettled = 0
+    /// Where the next page begins.
+    var resumeAfter: [UInt8]?
+    /// Whether the pages have been merged.
+    var isMerged = false
+}
+
+/// Listings by prefix: every member tells its own page, and a key is listed as a quorum of its replicas has it. Keys are
+/// as of some moment within the listing, each of its own; a listing is no snapshot.
+extension Node {
+    mutating func startScan(_ id: OperationID) {
+        guard let ring, case .scan(let request) = operations[id].goal else { return }
+        operations[id].replicas = ring.members.map(\.id)
+        // Every replica set has a quorum among the members that answer when no more than this many are missing.
+        operations[id].quorum = ring.members.count - (ring.replicas - ring.quorum)
+        operations[id].listing = Listing(pages: Array(repeating: nil, count: ring.members.count))
+        operations[id].phase = .scanning
+        ask(id, .replicaScan(request), targets: .max)
+        advanceIfSettled(id)
+    }
+
+    mutating func scanAdvanced(_ id: OperationID) {
+        guard let listing = operations[id].listing, !listing.isMerged else { return }
+        let pages = listing.pages.filter { $0 != nil }.count
+        if pages >= operations[id].quorum {
+            merge(id)
+        } else if pages + operations[id].outstanding < operations[id].quorum {
+            refuseUnreachable(id)
+        }
+    }
+
+    private mutating func merge(_ id: OperationID) {
+        guard let ring, case .scan(let request) = operations[id].goal, var listing = operations[id].listing else { return }
+        listing.isMerged = true
+        // A member with more keys behind its page says nothing about them: the merged page ends where the shortest of
+        // those pages does.
+        var horizon: Key?
+        for case .some(let page) in listing.pages where page.hasMore {
+            if let last = page.items.last?.key, last < horizon ?? last || horizon == nil { horizon = last }
+        }
+        var cursors = Array(repeating: 0, count: listing.pages.count)
+        var toRead: [(Key, Int)] = []
+        var last: Key?
+        var isCut = false
+        while true {
+            var next: Key?
+            for (index, page) in listing.pages.enumerated() {
+                guard let page, cursors[index] < page.items.count else { continue }
+                let key = page.items[cursors[index]].key
+                if next == nil || key < next ?? key { next = key }
+            }
+            guard let key = next else { break }
+            if let horizon, horizon < key { break }
+            if listing.items.count >= Int(request.limit) {
+                isCut = true
+                break
+            }
+            let replicas = ring.replicas(of: key.token)
+            var copies: [AcceptedCell?] = []
+            for (index, page) in listing.pages.enumerated() {
+                guard let page else { continue }
+                var copy: AcceptedCell?
+                if cursors[index] < page.items.count, page.items[cursors[index]].key == key {
+                    copy = page.items[cursors[index]].accepted
+                    cursors[index] += 1
+                }
+                if replicas.contains(operations[id].replicas[index]) { copies.append(copy) }
+            }
+            last = key
+            let newest = copies.compactMap { $0 }.max { $0.ballot < $1.ballot }
+            guard let newest else { continue }
+            if copies.filter({ $0?.ballot == newest.ballot }).count >= ring.quorum {
+                if newest.cell.value(atMs: operations[id].stampMs) != nil {
+                    listing.items.append((key, newest.cell))
+                }
+            } else {
+                toRead.append((key, listing.items.count))
+                listing.items.append((key, nil))
+            }
+        }
+        if isCut || horizon != nil { listing.resumeAfter = (last ?? horizon)?.bytes }
+        listing.unsettled = toRead.count
+        operations[id].listing = listing
+        for (key, item) in toRead where operations.contains(id) { start(.read(.quorum), key: key, for: .scan(id, item: item)) }
+        finishScanIfSettled(id)
+    }
+
+    /// A key of a page has been read.
+    mutating func scanItemSettled(_ id: OperationID, _ item: Int, _ result: OperationResult) {
+        guard operations.contains(id), var listing = operations[id].listing, case .scan(let request) = operations[id].goal else { return }
+        switch result {
+        case .read(let cell):
+            if var cell, cell.value(atMs: operations[id].stampMs) != nil {
+                if request.keysOnly { cell.content = .value([]) }
+                listing.items[item].cell = cell
+            }
+        case .failed(let code, let detail): return finish(id, .failed(code, detail))
+        default: break
+        }
+        listing.unsettled -= 1
+        operations[id].listing = listing
+        finishScanIfSettled(id)
+    }
+
+    private mutating func finishScanIfSettled(_ id: OperationID) {
+        guard operations.contains(id), let listing = operations[id].listing, listing.unsettled == 0 else { return }
+        let items = listing.items.compactMap { item in item.cell.map { ScanItem(key: item.key, cell: $0) } }
+        finish(id, .scanned(ScanAnswer(items: items, resumeAfter: listing.resumeAfter)))
+    }
+}

@@ -1,0 +1,191 @@
+import Wire
+
+/// Who waits for an operation's result.
+enum OperationOrigin {
+    /// A client of this node.
+    case client(ChannelID, RequestID)
+    /// A listing that settles one of its keys: the operation and the place in its page.
+    case scan(OperationID, item: Int)
+    /// A partition that reads or changes its configuration.
+    case partition(PartitionID, PartitionStep)
+    /// A topic being created or described.
+    case topic(ProcedureID, step: Int)
+}
+
+/// What an operation came to.
+enum OperationResult {
+    case read(Cell?)
+    case written(WriteAnswer)
+    case scanned(ScanAnswer)
+    case failed(ErrorCode, String)
+}
+
+/// The place of an operation in the table, with the generation of its use.
+struct OperationID: Hashable {
+    let slot: Int
+    let generation: UInt16
+
+    /// Ten bits of generation, fourteen of slot, eight of round: an answer finds its round without a table.
+    func requestID(round: UInt8) -> RequestID {
+        RequestID(UInt32(generation & 0x3ff) << 22 | UInt32(slot & 0x3fff) << 8 | UInt32(round))
+    }
+}
+
+/// A register operation that this node coordinates.
+struct Operation {
+    /// What is wanted.
+    enum Goal {
+        case read(Consistency)
+        case write(RegisterChange, Consistency)
+        case scan(ScanRequest)
+    }
+
+    /// Why a ballot is being prepared.
+    enum Purpose {
+        /// To change the newest cell.
+        case change
+        /// To find out what became of versions proposed before.
+        case resolve
+        /// To read surely after a write-back was refused.
+        case read
+    }
+
+    /// What follows once a quorum has accepted.
+    enum Commit {
+        /// The operation's own new cell: done.
+        case ownWrite
+        /// The newest cell, unchanged; then this is the result.
+        case then(OperationResult)
+    }
+
+    /// Where it stands.
+    enum Phase {
+        /// Behind other operations on its key.
+        case queued
+        /// Waits for copies.
+        case reading
+        /// Writes the newest copy back to those that lack it.
+        case writingBack(Cell?)
+        /// Waits for promises.
+        case preparing(Purpose)
+        /// Waits for acceptances.
+        case accepting(Commit)
+        /// Waits for a moment before the next attempt.
+        case pausing(untilMs: UInt64, Purpose)
+        /// Waits for pages, then for its unsettled keys.
+        case scanning
+    }
+
+    let id: OperationID
+    let key: Key
+    let goal: Goal
+    let origin: OperationOrigin
+    let deadlineMs: UInt64
+    var phase: Phase = .queued
+    var replicas: [NodeID] = []
+    /// A majority of the replicas.
+    var quorum = 0
+    var round: UInt8 = 0
+    var roundStartedMs: UInt64 = 0
+    var attempts = 0
+    /// The ballot of the present round, and the cell it proposes.
+    var ballot = Ballot.zero
+    var proposal: Cell?
+    /// All versions that this operation has proposed.
+    var versions: [Ballot] = []
+    /// The milliseconds by which expiry is judged.
+    var stampMs: UInt64 = 0
+    /// Greatest hybrid time of the answers of this round, in milliseconds.
+    var answeredMs: UInt64 = 0
+
+    // The answers of the present round, one bit for each replica.
+    var asked: UInt64 = 0
+    var answered: UInt64 = 0
+    var yes: UInt64 = 0
+    var definite: UInt64 = 0
+    var newest: AcceptedCell?
+    /// Who holds `newest`.
+    var holders: UInt64 = 0
+    /// Greatest ballot seen in refusals.
+    var seen = Ballot.zero
+    var failure: (ErrorCode, String)?
+    /// The state of a listing.
+    var listing: Listing?
+
+    /// How many oks end an accept.
+    var needed: Int {
+        guard case .write(_, let consistency) = goal, case .accepting(.ownWrite) = phase else { return quorum }
+        switch consistency {
+        case .one, .any: return 1
+        case .all: return replicas.count
+        default: return quorum
+        }
+    }
+
+    /// Replicas that were asked and have not answered.
+    var outstanding: Int { (asked & ~answered).nonzeroBitCount }
+
+    /// Whether it only reads, so that others that read may run beside it.
+    var isRead: Bool {
+        if case .read = goal { true } else { false }
+    }
+}
+
+/// The operations in flight, in a table whose slots are used again.
+struct OperationTable {
+    private var slots: [Operation?] = []
+    private var generations: [UInt16] = []
+    private var free: [Int] = []
+    private(set) var count = 0
+
+    /// Slots to look through.
+    var indices: Range<Int> { slots.indices }
+
+    /// The id that the next operation gets.
+    mutating func nextID() -> OperationID {
+        if let slot = free.popLast() { return OperationID(slot: slot, generation: generations[slot]) }
+        slots.append(nil)
+        generations.append(0)
+        return OperationID(slot: slots.count - 1, generation: 0)
+    }
+
+    mutating func insert(_ operation: Operation) {
+        slots[operation.id.slot] = operation
+        count += 1
+    }
+
+    mutating func remove(_ id: OperationID) {
+        guard slots[id.slot] != nil else { return }
+        slots[id.slot] = nil
+        generations[id.slot] = (generations[id.slot] + 1) & 0x3ff
+        free.append(id.slot)
+        count -= 1
+    }
+
+    func contains(_ id: OperationID) -> Bool {
+        slots.indices.contains(id.slot) && slots[id.slot] != nil && generations[id.slot] == id.generation
+    }
+
+    /// The operation in a slot, if any.
+    func id(at slot: Int) -> OperationID? { slots[slot] == nil ? nil : OperationID(slot: slot, generation: generations[slot]) }
+
+    /// The operation and round that a request id names.
+    func find(_ request: RequestID) -> (OperationID, UInt8)? {
+        let slot = Int(request.rawValue >> 8 & 0x3fff)
+        let id = OperationID(slot: slot, generation: UInt16(request.rawValue >> 22))
+        return contains(id) ? (id, UInt8(truncatingIfNeeded: request.rawValue)) : nil
+    }
+
+    /// Access to an operation that is in the table.
+    subscript(id: OperationID) -> Operation {
+        _read {
+            precondition(slots[id.slot] != nil, "operation \(id) is not in flight: ids are only used while `contains` holds")
+            yield slots[id.slot]!  // the line above has checked it
+        }
+        _modify {
+            // In place: copying an operation out and back costs more than what is done to it.
+            precondition(slots[id.slot] != nil, "operation \(id) is not in flight: ids are only used while `contains` holds")
+            yield &slots[id.slot]!  // the line above has checked it
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Wire
+
+/// This node as a replica: it answers for its own copies, and no answer leaves before what it was computed from is
+/// durable.
+extension Node {
+    /// Answers another node's register message.
+    mutating func answerAsReplica(_ message: Message, to channel: ChannelID, _ request: RequestID) {
+        let (reply, sequence) = replicaAnswer(message)
+        hold(.output(.reply(channel, request, reply)), until: sequence)
+    }
+
+    /// Answers this node's own coordinator.
+    mutating func answerOwn(_ message: Message, _ request: RequestID) {
+        let (reply, sequence) = replicaAnswer(message)
+        hold(.own(request, reply), until: sequence)
+    }
+
+    private mutating func hold(_ release: DurabilityGate.Release, until sequence: JournalSequence?) {
+        if let sequence, sequence > gate.durable { return gate.hold(release, until: sequence) }
+        switch release {
+        case .output(let output): outputs.append(output)
+        case .own(let request, let message): ownAnswers.append((request, message))
+        case .log: break
+        }
+    }
+
+    private mutating func replicaAnswer(_ message: Message) -> (Message, JournalSequence?) {
+        do throws(StoreError) {
+            switch message {
+            case .prepare(let prepare):
+                let state = try store.register(prepare.key)
+                return persist(Acceptor.prepare(state, ballot: prepare.ballot), prepare.key)
+            case .accept(let accept):
+                let state = try store.register(accept.key)
+                return persist(Acceptor.accept(state, accept), accept.key)
+            case .replicaRead(let read):
+                let state = try store.register(read.key)
+                return (.replicaState(ReplicaState(accepted: state.accepted, promised: state.promised)), gate.needed(for: read.key))
+            case .replicaScan(let scan):
+                var page = try store.scan(
+                    prefix: scan.prefix, after: scan.after, limit: Int(scan.limit), bytesMax: WireLimits.scanBytesMax)
+                if scan.keysOnly {
+                    for index in page.items.indices where page.items[index].accepted.cell.content != .tombstone {
+                        page.items[index].accepted.cell.content = .value([])
+                    }
+                }
+                var needed: JournalSequence?
+                for item in page.items {
+                    if let sequence = gate.needed(for: item.key), sequence > needed ?? .start { needed = sequence }
+                }
+                return (.replicaPage(page), needed)
+            default:
+                return (.error(ErrorMessage(code: .invalid, detail: "a \(message.type) is not for a replica")), nil)
+            }
+        } catch {
+            counters.storeErrors += 1
+            note(.error, "\(identity.name) cannot answer for a key: \(error)")
+            return (.error(ErrorMessage(code: .internalError, detail: "\(identity.name): \(error)")), nil)
+        }
+    }
+
+    private mutating func persist(_ decision: Acceptor.Decision, _ key: Key) -> (Message, JournalSequence?) {
+        guard let state = decision.state else { return (decision.reply, gate.needed(for: key)) }
+        if let reason = store.readOnlyReason {
+            return (.error(ErrorMessage(code: .readOnly, detail: "\(identity.name) takes no writes: \(reason)")), nil)
+        }
+        guard store.backlogBytes < limits.backlogBytesMax else {
+            counters.overloaded += 1
+            return (.error(ErrorMessage(code: .overloaded, detail: "\(identity.name)'s journal is behind: try again after a pause")), nil)
+        }
+        let sequence = store.apply(.register(key, state))
+        gate.wrote(key, sequence)
+        return (decision.reply, sequence)
+    }
+}
