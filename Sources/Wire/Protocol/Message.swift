@@ -129,6 +129,13 @@ public enum Message: Hashable, Sendable {
         }
     }
 
+    /// The body alone, uncompressed: what the handshake's proofs are computed over.
+    package var encodedBody: [UInt8] {
+        var writer = ByteWriter()
+        encode(into: &writer)
+        return writer.bytes
+    }
+
     /// Appends the body.
     func encode(into writer: inout ByteWriter) {
         switch self {

@@ -1,0 +1,118 @@
+import Glibc
+package import NIOCore
+import NIOPosix
+import Wire
+
+/// Accepts connections on one address. Confined to its event loop, except where a method is `async`.
+package final class Listener: @unchecked Sendable {
+    /// Where it and all its connections run.
+    package let eventLoop: any EventLoop
+    /// The port it listens on.
+    package private(set) var port = 0
+    /// Connections accepted so far.
+    package private(set) var accepted: UInt64 = 0
+    /// Of these, refused since `connectionsMax` were open.
+    package private(set) var turnedAway: UInt64 = 0
+    /// Of these, ended before their handshake was finished.
+    package private(set) var handshakesFailed: UInt64 = 0
+
+    private let configuration: TransportConfiguration
+    private let delegate: any ConnectionDelegate
+    private var socket: (any Channel)?
+    private var handlers: [ObjectIdentifier: ConnectionHandler] = [:]
+    private var isClosed = false
+
+    private init(configuration: TransportConfiguration, delegate: any ConnectionDelegate, eventLoop: any EventLoop) {
+        self.configuration = configuration
+        self.delegate = delegate
+        self.eventLoop = eventLoop
+    }
+
+    /// Listens on an address; port 0 takes any free one. Throws `addressInUse` or `cannotListen`.
+    package static func bind(
+        host: String, port: Int, configuration: TransportConfiguration, delegate: any ConnectionDelegate,
+        eventLoop: any EventLoop
+    ) async throws(TransportError) -> Listener {
+        let listener = Listener(configuration: configuration, delegate: delegate, eventLoop: eventLoop)
+        var bootstrap = ServerBootstrap(group: eventLoop, childGroup: eventLoop)
+            .serverChannelOption(.backlog, value: SocketOptions.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: SocketOptions.waterMark(configuration))
+            .childChannelOption(.recvAllocator, value: SocketOptions.allocator(configuration))
+            .childChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try listener.accept(channel) } }
+        for (option, value) in SocketOptions.tcp { bootstrap = bootstrap.childChannelOption(option, value: value) }
+        do {
+            let socket = try await bootstrap.bind(host: host, port: port).get()
+            try await eventLoop.submit {
+                listener.socket = socket
+                listener.port = socket.localAddress?.port ?? port
+            }.get()
+            return listener
+        } catch {
+            let address = HostPort(host: host, port: port).description
+            if let error = error as? IOError, error.errnoCode == EADDRINUSE { throw .addressInUse(address) }
+            throw .cannotListen(address, reason: "\(error)")
+        }
+    }
+
+    /// Connections that are open or in their handshake.
+    package var connections: Int { handlers.count }
+
+    /// Stops accepting, closes all connections that it accepted and returns when they are gone.
+    package func close() async {
+        let gone = eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
+            self.isClosed = true
+            let promise = self.eventLoop.makePromise(of: Void.self)
+            self.whenEmpty = promise
+            for handler in self.handlers.values { handler.finish(.local("this node stops")) }
+            self.socket?.close(promise: nil)
+            self.settle()
+            return promise.futureResult
+        }
+        try? await gone.get()
+    }
+
+    private var whenEmpty: EventLoopPromise<Void>?
+
+    private func settle() {
+        guard handlers.isEmpty, let promise = whenEmpty else { return }
+        whenEmpty = nil
+        if let socket { socket.closeFuture.cascade(to: promise) } else { promise.succeed() }
+    }
+
+    private func accept(_ channel: any Channel) throws {
+        accepted += 1
+        let full = handlers.count >= configuration.connectionsMax
+        var error: ErrorMessage?
+        if full {
+            turnedAway += 1
+            error = ErrorMessage(
+                code: .tooManyConnections,
+                detail: "'\(configuration.identity.name)' has \(handlers.count) connections, the most it takes: "
+                    + "use another node, or raise its bound")
+        }
+        let owner = Accepted(listener: self)
+        let handler = ConnectionHandler(
+            configuration: configuration, delegate: delegate, owner: owner, purpose: nil, turnedAway: error)
+        handlers[ObjectIdentifier(owner)] = handler
+        try channel.pipeline.syncOperations.addHandler(handler)
+        if isClosed { channel.close(promise: nil) }
+    }
+
+    fileprivate func ended(_ owner: Accepted, inHandshake: Bool) {
+        handlers[ObjectIdentifier(owner)] = nil
+        if inHandshake { handshakesFailed += 1 }
+        settle()
+    }
+}
+
+/// One accepted connection, counted by its listener.
+private final class Accepted: ConnectionOwner {
+    private let listener: Listener
+
+    init(listener: Listener) { self.listener = listener }
+
+    func opened(_ connection: Connection) {}
+    func closed(_ connection: Connection, reason: CloseReason) { listener.ended(self, inHandshake: false) }
+    func failed(_ reason: CloseReason) { listener.ended(self, inHandshake: true) }
+}
