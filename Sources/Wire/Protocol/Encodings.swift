@@ -50,7 +50,7 @@ extension ByteReader {
     }
 
     /// A value of an enumeration by its number.
-    mutating func raw<T: RawRepresentable>(_ field: StaticString, _ type: T.Type) throws(WireError) -> T
+    public mutating func raw<T: RawRepresentable>(_ field: StaticString, _ type: T.Type) throws(WireError) -> T
     where T.RawValue: FixedWidthInteger {
         let number: T.RawValue = try integer(field)
         guard let value = T(rawValue: number) else {

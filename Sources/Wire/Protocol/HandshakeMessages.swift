@@ -43,7 +43,8 @@ public struct PeerIdentity: Hashable, Sendable {
         self.zone = zone
     }
 
-    func encode(into writer: inout ByteWriter) {
+    /// Appends the identity, as hello, challenge, cluster state and membership messages carry it.
+    public func encode(into writer: inout ByteWriter) {
         writer.integer(role.rawValue)
         writer.integer(id.rawValue)
         writer.text(name)
@@ -52,7 +53,8 @@ public struct PeerIdentity: Hashable, Sendable {
         writer.text(zone)
     }
 
-    init(from reader: inout ByteReader) throws(WireError) {
+    /// Reads an identity.
+    public init(from reader: inout ByteReader) throws(WireError) {
         role = try reader.raw("role", Role.self)
         id = NodeID(try reader.integer("node id"))
         name = try reader.text("node name")
