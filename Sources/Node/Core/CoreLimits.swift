@@ -51,32 +51,3 @@ package struct CoreLimits: Sendable {
     /// The defaults of the configuration reference.
     package init() {}
 }
-
-/// What the core counts. All only ever grow.
-package struct CoreCounters: Sendable {
-    package var reads: UInt64 = 0
-    package var writes: UInt64 = 0
-    package var scans: UInt64 = 0
-    package var readRepairs: UInt64 = 0
-    package var serialReads: UInt64 = 0
-    package var conditionsRefused: UInt64 = 0
-    package var resolves: UInt64 = 0
-    package var outcomesUnknown: UInt64 = 0
-    package var noQuorum: UInt64 = 0
-    package var overloaded: UInt64 = 0
-    package var clockDriftRefused: UInt64 = 0
-    package var tooOldRefused: UInt64 = 0
-    package var staleEpochRefused: UInt64 = 0
-    package var storeErrors: UInt64 = 0
-    package var batchesAppended: UInt64 = 0
-    package var recordsAppended: UInt64 = 0
-    package var batchesReplicated: UInt64 = 0
-    package var logTruncations: UInt64 = 0
-    package var batchesRefused: UInt64 = 0
-    package var fetches: UInt64 = 0
-    package var primariesTaken: UInt64 = 0
-    package var inSyncChanges: UInt64 = 0
-
-    /// All at zero.
-    package init() {}
-}

@@ -1,4 +1,5 @@
 import DequeModule
+import Membership
 package import Wire
 
 /// A node of the cluster as a value: inputs and the time come in, outputs go out. It does no I/O and has no clock,
@@ -58,7 +59,7 @@ package struct Node<Store: NodeStore> {
         self.limits = limits
         self.store = store
         self.time = time
-        random = SplitMix64(state: randomSeed)
+        random = SplitMix64(seed: randomSeed)
         let floor = BallotCeiling.recovered(store.fact(.ballotCeiling))
         clock = HybridClock(floor: floor, driftMaxMs: limits.clockDriftMaxMs)
         _ = clock.now(physicalMs: time.wallMs)
@@ -184,6 +185,16 @@ package struct Node<Store: NodeStore> {
         return true
     }
 
+    /// The time and ring epoch for a frame that is being sent.
+    package mutating func stamp() -> (time: HybridTime, epoch: Epoch) {
+        (clock.now(physicalMs: time.wallMs), ring?.epoch ?? .none)
+    }
+
+    /// Operations in flight, replies that wait for the disk, and partitions led.
+    package var load: (operations: Int, waitingForDisk: Int, primaries: Int) {
+        (operations.count, gate.count, partitionOrder.count { partitions[$0]?.isPrimary == true })
+    }
+
     // MARK: What every part uses
 
     mutating func reply(_ channel: ChannelID, _ request: RequestID, _ message: Message) {
@@ -213,22 +224,5 @@ package struct Node<Store: NodeStore> {
             var reader = ByteReader(bytes)
             return try? Ring(from: &reader)
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): a small generator whose state is injected.
-package struct SplitMix64: RandomNumberGenerator, Sendable {
-    var state: UInt64
-
-    /// Starts from a seed.
-    package init(state: UInt64) { self.state = state }
-
-    /// The next 64 bits.
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,0 +1,77 @@
+package import Wire
+
+/// What the core counts. All only ever grow.
+package struct CoreCounters: Sendable {
+    /// Reads coordinated.
+    package internal(set) var reads: UInt64 = 0
+    /// Changes coordinated.
+    package internal(set) var writes: UInt64 = 0
+    /// Listings coordinated.
+    package internal(set) var scans: UInt64 = 0
+    /// Reads that wrote the newest copy back.
+    package internal(set) var readRepairs: UInt64 = 0
+    /// Reads that ended in a prepare, since a write-back was refused.
+    package internal(set) var serialReads: UInt64 = 0
+    /// Conditions that did not hold.
+    package internal(set) var conditionsRefused: UInt64 = 0
+    /// Changes whose acceptance was in doubt.
+    package internal(set) var resolves: UInt64 = 0
+    /// Changes that ended without a known outcome.
+    package internal(set) var outcomesUnknown: UInt64 = 0
+    /// Operations that too few replicas answered.
+    package internal(set) var noQuorum: UInt64 = 0
+    /// Requests refused since a bound was hit.
+    package internal(set) var overloaded: UInt64 = 0
+    /// Frames from clocks too far ahead.
+    package internal(set) var clockDriftRefused: UInt64 = 0
+    /// Frames sent too long ago.
+    package internal(set) var tooOldRefused: UInt64 = 0
+    /// Frames of another ring epoch.
+    package internal(set) var staleEpochRefused: UInt64 = 0
+    /// Times the store could not give what it holds.
+    package internal(set) var storeErrors: UInt64 = 0
+    /// Batches appended as primary.
+    package internal(set) var batchesAppended: UInt64 = 0
+    /// Records in them.
+    package internal(set) var recordsAppended: UInt64 = 0
+    /// Batches taken from a primary.
+    package internal(set) var batchesReplicated: UInt64 = 0
+    /// Logs cut since a primary had other records.
+    package internal(set) var logTruncations: UInt64 = 0
+    /// Batches that were damaged.
+    package internal(set) var batchesRefused: UInt64 = 0
+    /// Fetches served or held.
+    package internal(set) var fetches: UInt64 = 0
+    /// Reigns begun.
+    package internal(set) var primariesTaken: UInt64 = 0
+    /// Changes of in-sync sets proposed.
+    package internal(set) var inSyncChanges: UInt64 = 0
+
+    /// All of them, by name.
+    package var items: [NodeStatistics.Item] {
+        [
+            .init(name: "reads_total", value: reads),
+            .init(name: "writes_total", value: writes),
+            .init(name: "scans_total", value: scans),
+            .init(name: "read_repairs_total", value: readRepairs),
+            .init(name: "serial_reads_total", value: serialReads),
+            .init(name: "conditions_refused_total", value: conditionsRefused),
+            .init(name: "resolves_total", value: resolves),
+            .init(name: "outcomes_unknown_total", value: outcomesUnknown),
+            .init(name: "no_quorum_total", value: noQuorum),
+            .init(name: "overloaded_total", value: overloaded),
+            .init(name: "clock_drift_refused_total", value: clockDriftRefused),
+            .init(name: "too_old_refused_total", value: tooOldRefused),
+            .init(name: "stale_epoch_refused_total", value: staleEpochRefused),
+            .init(name: "store_errors_total", value: storeErrors),
+            .init(name: "batches_appended_total", value: batchesAppended),
+            .init(name: "records_appended_total", value: recordsAppended),
+            .init(name: "batches_replicated_total", value: batchesReplicated),
+            .init(name: "log_truncations_total", value: logTruncations),
+            .init(name: "batches_refused_total", value: batchesRefused),
+            .init(name: "fetches_total", value: fetches),
+            .init(name: "primaries_taken_total", value: primariesTaken),
+            .init(name: "in_sync_changes_total", value: inSyncChanges),
+        ]
+    }
+}
