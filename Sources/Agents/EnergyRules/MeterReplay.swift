@@ -122,6 +122,9 @@ package struct MeterReplay: Sendable {
         return readings
     }
 
+    /// The stamp of the first reading, ms since 1970.
+    package var firstStampMs: Int64 { firstMs + stampShiftMs }
+
     private var nextLane: Int? {
         var best: (lane: Int, ms: Int64)?
         for (index, lane) in lanes.enumerated() where lane.sample < samples.count {
