@@ -1,6 +1,7 @@
 import EnergyRules
+import Logging
 package import StormoClient
-package import Wire
+import Wire
 
 /// What became of alerts that were raised.
 package struct RaisedAlerts: Equatable, Sendable {

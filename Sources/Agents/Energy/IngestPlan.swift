@@ -1,4 +1,4 @@
-package import EnergyRules
+import EnergyRules
 
 /// What is to be written for a batch of records: decided at once, without looking at the cluster.
 struct IngestPlan: Equatable {

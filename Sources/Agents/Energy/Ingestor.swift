@@ -1,6 +1,6 @@
 import EnergyRules
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 import StormoClient
 import Synchronization
 import Wire

@@ -1,6 +1,6 @@
-package import EnergyRules
+import EnergyRules
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 import StormoClient
 import Synchronization
 import Wire
@@ -120,8 +120,7 @@ package final class SensorSimulator: Service, Sendable {
         for line in series.lines.reported { logger.warning("\(line)") }
         if newestMs >= replay.firstStampMs {
             logger.warning(
-                "these floors have newer readings than the beginning of the replay: until it has passed them, its "
-                    + "readings go to the history only",
+                "floors have newer readings than the replay's first: until it has passed them it only fills history",
                 metadata: ["first": "\(EnergyTime.text(replay.firstStampMs))", "newest": "\(EnergyTime.text(newestMs))"])
         }
     }

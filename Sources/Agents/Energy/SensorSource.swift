@@ -40,7 +40,7 @@ package struct MeterFileUnreadable: Error, CustomStringConvertible {
 }
 
 /// Synthetic meters or a replay, as the simulator's loop sees them.
-enum RunningSource {
+enum RunningSource: Sendable {
     case synthetic(MeterSimulator<SystemRandomNumberGenerator>)
     case replay(MeterReplay)
 

@@ -14,7 +14,7 @@ package struct MeterSimulator<Generator: RandomNumberGenerator> {
         package var skipped = 0
     }
 
-    private struct Meter {
+    private struct Meter: Sendable {
         let piano: Int
         let factor: Double
         var kwh: Double
@@ -117,6 +117,8 @@ package struct MeterSimulator<Generator: RandomNumberGenerator> {
 
     private mutating func normal() -> Double { standardNormal(using: &generator) }
 }
+
+extension MeterSimulator: Sendable where Generator: Sendable {}
 
 /// `value` to the nearest multiple of 1 / `parts`, as a meter's display has it.
 func rounded(_ value: Double, _ parts: Double) -> Double {
