@@ -132,7 +132,9 @@ import Wire
     }
 
     @Test func newestFirstAndOnlyWhatIsKept() {
-        let alerts = [alert(1, second: 10), alert(2, second: 30, read: true), alert(1, second: 20), alert(3, second: 30)]
+        let alerts = [
+            alert(1, second: 10), alert(2, second: 30, read: true), alert(1, second: 20), alert(3, second: 30),
+        ]
         func ids(limit: Int = 10, kept: Int = 10, since: Int64? = nil, unread: Bool? = nil) -> [String] {
             NotificationList.select(alerts, kept: kept, limit: limit, sinceMs: since, unread: unread).map(\.id)
         }

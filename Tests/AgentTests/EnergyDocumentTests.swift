@@ -150,7 +150,8 @@ import Wire
         #expect(alert.expected == AlertDocument.Expected(low: 1, high: 3))
         #expect(!String(decoding: try alert.encoded(), as: UTF8.self).contains("secret"))
         do throws(EnergyInputError) {
-            _ = try AlertDocument.parse(Array(#"{"piano":-1,"type":"fire","value":"x","severity":"bad"}"#.utf8), nowMs: now)
+            _ = try AlertDocument.parse(
+                Array(#"{"piano":-1,"type":"fire","value":"x","severity":"bad"}"#.utf8), nowMs: now)
             Issue.record("a bad alert was taken")
         } catch {
             guard case .invalid(let problems) = error else {

@@ -20,9 +20,9 @@ package struct DetectorConfiguration: Sendable {
 /// Judges readings against the thresholds and raises alerts.
 ///
 /// For each batch of a partition: read the thresholds (so a change is in force for every reading published after it),
-/// judge, store and publish the alerts, store the floors' states, and only then commit the offset. Whatever is cut
-/// short is judged again from the stored states, comes to the same alerts with the same ids, and those that are out
-/// already are not raised again.
+/// judge, store the floors' states together with the alerts that came of them, raise the alerts, and only then commit
+/// the offset. A detector that has lost its partition is refused at the second step and raises nothing; one that dies
+/// after it leaves the alerts in the states, and the next one raises them. An alert that is out is not raised again.
 package final class Detector: Service, Sendable {
     /// What it has done since its start.
     package struct Counters: Equatable, Sendable {
@@ -91,22 +91,22 @@ package final class Detector: Service, Sendable {
         let thresholds = try await currentThresholds()
         let nowMs = EnergyTime.nowMs()
         let readings = readable(records, nowMs: nowMs)
-        try await load(memory.unknownFloors(in: readings), into: &memory)
+        let left = try await load(memory.unknownFloors(in: readings), into: &memory)
 
         let before = memory.detector.counters
-        var alerts: [AlertDocument] = []
+        var alerts: [Int: [AlertDocument]] = [:]
         var floors: [Int] = []
-        var seen: Set<Int> = []
         for reading in readings {
-            alerts += memory.detector.handle(reading, thresholds: thresholds, nowMs: nowMs).map { AlertDocument($0) }
-            if seen.insert(reading.piano).inserted { floors.append(reading.piano) }
+            if alerts[reading.piano] == nil { floors.append(reading.piano) }
+            alerts[reading.piano, default: []] +=
+                memory.detector.handle(reading, thresholds: thresholds, nowMs: nowMs).map { AlertDocument($0) }
         }
-        let raised: RaisedAlerts
-        if configuration.isDryRun {
-            raised = RaisedAlerts(published: alerts)
-        } else {
-            raised = try await store.raise(alerts, inOrder: true)
-            try await keep(floors, of: &memory, partition: partition, offset: last.position.offset + 1)
+        let found = floors.flatMap { alerts[$0] ?? [] }
+        var raised = RaisedAlerts(published: found)
+        if !configuration.isDryRun {
+            raised = try await store.raise(left, inOrder: true)
+            try await keep(floors, alerts, of: &memory, partition: partition, offset: last.position.offset + 1)
+            raised.add(try await store.raise(found, inOrder: true))
         }
         report(raised)
         let after = memory.detector.counters
@@ -147,26 +147,35 @@ package final class Detector: Service, Sendable {
         return current.thresholds
     }
 
-    private func load(_ floors: [Int], into memory: inout DetectorMemory) async throws(ClientError) {
-        guard !floors.isEmpty else { return }
+    /// Loads floors' states, and gives the alerts that may not have been raised yet.
+    private func load(
+        _ floors: [Int], into memory: inout DetectorMemory
+    ) async throws(ClientError) -> [AlertDocument] {
+        guard !floors.isEmpty else { return [] }
         let stored = try await pipelined(floors, inFlightMax: store.settings.inFlightMax) {
             floor throws(ClientError) in try await self.store.client.get(EnergyKeys.detector(floor: floor))
         }
+        var left: [AlertDocument] = []
         for (floor, value) in zip(floors, stored) {
             let document = store.decode(DetectorDocument.self, value?.value, EnergyKeys.detector(floor: floor))
             memory.load(floor: floor, state: document?.state, version: value?.version)
+            left += document?.alerts ?? []
         }
+        return left
     }
 
-    /// Stores the floors' states. When another detector has changed one, this batch is not ours any more.
+    /// Stores the floors' states with their alerts. When another detector has changed one, this batch is not ours any
+    /// more.
     private func keep(
-        _ floors: [Int], of memory: inout DetectorMemory, partition: UInt32, offset: UInt64
+        _ floors: [Int], _ alerts: [Int: [AlertDocument]], of memory: inout DetectorMemory, partition: UInt32,
+        offset: UInt64
     ) async throws(ClientError) {
         typealias Write = (floor: Int, value: [UInt8], condition: Condition)
         let writes: [Write] = floors.compactMap { floor in
-            guard let state = memory.detector.state(floor: floor),
-                let value = store.bytes(of: DetectorDocument(partition: partition, offset: offset, state: state))
-            else { return nil }
+            guard let state = memory.detector.state(floor: floor) else { return nil }
+            let found = alerts[floor].flatMap { $0.isEmpty ? nil : $0 }
+            let document = DetectorDocument(partition: partition, offset: offset, state: state, alerts: found)
+            guard let value = store.bytes(of: document) else { return nil }
             return (floor, value, memory.condition(floor: floor))
         }
         let answers = try await pipelined(writes, inFlightMax: store.settings.inFlightMax) {

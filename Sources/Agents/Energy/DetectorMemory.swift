@@ -12,6 +12,10 @@ struct DetectorDocument: Equatable, Sendable, Codable {
     var offset: UInt64
     /// The rules' memory.
     var state: FloorState
+    /// Alerts that came of the last step to this state. They are raised after it is stored, so that a detector that
+    /// has lost its partition without knowing raises nothing; who loads the state raises them again, which is nothing
+    /// new if they are out. Absent when there are none.
+    var alerts: [AlertDocument]?
 }
 
 /// One partition's detector in memory: the states of its floors with the versions they were stored under.

@@ -46,7 +46,8 @@ package struct ReadingDocument: Equatable, Sendable, Codable {
     ) throws(EnergyInputError) -> [Reading] {
         let isArray = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "[")
         let inputs =
-            isArray ? try EnergyJSON.decode([ReadingInput].self, bytes) : [try EnergyJSON.decode(ReadingInput.self, bytes)]
+            isArray
+            ? try EnergyJSON.decode([ReadingInput].self, bytes) : [try EnergyJSON.decode(ReadingInput.self, bytes)]
         guard inputs.count <= most else {
             throw .invalid([FieldProblem(field: "body", reason: "at most \(most) readings, found \(inputs.count)")])
         }

@@ -120,8 +120,10 @@ package final class SensorSimulator: Service, Sendable {
         for line in series.lines.reported { logger.warning("\(line)") }
         if newestMs >= replay.firstStampMs {
             logger.warning(
-                "floors have newer readings than the replay's first: until it has passed them it only fills history",
-                metadata: ["first": "\(EnergyTime.text(replay.firstStampMs))", "newest": "\(EnergyTime.text(newestMs))"])
+                "there are newer readings than the replay's first: until it has passed them, it only fills history",
+                metadata: [
+                    "first": "\(EnergyTime.text(replay.firstStampMs))", "newest": "\(EnergyTime.text(newestMs))",
+                ])
         }
     }
 

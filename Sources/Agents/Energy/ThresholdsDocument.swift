@@ -14,14 +14,14 @@ package struct ThresholdsDocument: Equatable, Sendable, Encodable {
         let standard = thresholds.standard
         try container.encode(
             Limits(
-                kw: standard.kw, amp: standard.amp, volt_min: standard.voltMin, volt_max: standard.voltMax,
+                kw: standard.kw, amp: standard.amp, voltMin: standard.voltMin, voltMax: standard.voltMax,
                 dkwh: standard.dkwh),
             forKey: FieldKey("default"))
         var floors = container.nestedContainer(keyedBy: FieldKey.self, forKey: FieldKey("per_floor"))
         for floor in thresholds.perFloor.keys.sorted() {
             guard let own = thresholds.perFloor[floor] else { continue }
             try floors.encode(
-                Limits(kw: own.kw, amp: own.amp, volt_min: own.voltMin, volt_max: own.voltMax, dkwh: own.dkwh),
+                Limits(kw: own.kw, amp: own.amp, voltMin: own.voltMin, voltMax: own.voltMax, dkwh: own.dkwh),
                 forKey: FieldKey(String(floor)))
         }
     }
@@ -46,9 +46,15 @@ package struct ThresholdsDocument: Equatable, Sendable, Encodable {
 private struct Limits: Encodable {
     var kw: Double?
     var amp: Double?
-    var volt_min: Double?
-    var volt_max: Double?
+    var voltMin: Double?
+    var voltMax: Double?
     var dkwh: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case kw, amp, dkwh
+        case voltMin = "volt_min"
+        case voltMax = "volt_max"
+    }
 }
 
 /// Limits as they came, with all that is wrong about their members.

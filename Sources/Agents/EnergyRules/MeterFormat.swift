@@ -47,7 +47,8 @@ package enum MeterFileError: Error, Equatable, CustomStringConvertible {
                 + "one of \(known.joined(separator: "; "))"
         case .noRows(let format, let lines):
             let first = lines.reported.first.map { ", the first: \($0)" } ?? ""
-            return "no usable row in this \(format.rawValue) file: \(lines.bad) bad and \(lines.missing) missing\(first)"
+            return
+                "no usable row in this \(format.rawValue) file: \(lines.bad) bad and \(lines.missing) missing\(first)"
         case .tooManyRows(let most):
             return "the file has more than \(most) rows: split it and replay the parts one after the other"
         }

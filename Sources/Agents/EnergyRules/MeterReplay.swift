@@ -78,7 +78,8 @@ package struct MeterReplay: Sendable {
         initialKwh = series.initialKwh
         if keepsFloors {
             let wanted = Set(floors)
-            samples = floors.isEmpty
+            samples =
+                floors.isEmpty
                 ? series.samples : series.samples.filter { sample in sample.piano.map(wanted.contains) ?? false }
             lanes = [Lane(shiftMs: 0, meters: [Meter(piano: 0, factor: 1, baseKwh: 0)])]
             total = samples.count

@@ -136,7 +136,8 @@ package struct Thresholds: Equatable, Sendable {
         check(given.voltMax, "volt_max", limits.volt, "V", positive: true)
         check(given.dkwh, "dkwh", limits.kwh, "kWh", positive: true)
         let givesVoltage = given.voltMin != nil || given.voltMax != nil
-        if givesVoltage, problems.allSatisfy({ !$0.field.hasPrefix("\(path).volt") }), merged.voltMin >= merged.voltMax {
+        if givesVoltage, problems.allSatisfy({ !$0.field.hasPrefix("\(path).volt") }), merged.voltMin >= merged.voltMax
+        {
             problems.append(
                 FieldProblem(
                     field: given.voltMin != nil ? "\(path).volt_min" : "\(path).volt_max",
