@@ -24,8 +24,9 @@ package struct CoreLimits: Sendable {
     package var operationsMax = 16_384
     /// Bytes that may wait for the journal before new writes are refused as overloaded.
     package var backlogBytesMax = 64 << 20
-    /// How far the persisted ballot ceiling runs ahead of the clock, in milliseconds: one write of it a minute.
-    package var ballotCeilingLeadMs: UInt64 = 120_000
+    /// How far the persisted ballot ceiling runs ahead of the clock, in milliseconds. A restarted node proposes nothing
+    /// until its clock has passed the ceiling of the run before; a busy node writes one a half of this time.
+    package var ballotCeilingLeadMs: UInt64 = 1_000
     /// How often founders without a ring propose one, in milliseconds.
     package var foundingIntervalMs: UInt64 = 250
 

@@ -39,7 +39,7 @@ package struct Node<Store: NodeStore> {
     var reachable: [NodeID] = []
 
     // Register/
-    var ceiling = BallotCeiling()
+    var ceiling: BallotCeiling
     var operations = OperationTable()
     var queues: [Key: KeyQueue] = [:]
 
@@ -60,11 +60,9 @@ package struct Node<Store: NodeStore> {
         self.store = store
         self.time = time
         random = SplitMix64(seed: randomSeed)
-        let floor = BallotCeiling.recovered(store.fact(.ballotCeiling))
-        clock = HybridClock(floor: floor, driftMaxMs: limits.clockDriftMaxMs)
-        _ = clock.now(physicalMs: time.wallMs)
+        ceiling = BallotCeiling(recovered: store.fact(.ballotCeiling))
+        clock = HybridClock(driftMaxMs: limits.clockDriftMaxMs)
         reachable = [identity.id]
-        raiseBallotCeiling()
         if let bytes = store.fact(.ring) { ring = Self.decodeRing(bytes) }
         if let ring { outputs.append(.ring(ring)) }
         recoverPartitions()
@@ -99,7 +97,8 @@ package struct Node<Store: NodeStore> {
             forgetWaiters(of: channel)
         case .durable(let sequence):
             gate.advance(to: sequence)
-            if ceiling.durable(upTo: sequence) { raiseBallotCeiling() }
+            ceiling.durable(upTo: sequence)
+            resumeHeld()
         case .tick:
             tick()
         }
@@ -124,8 +123,7 @@ package struct Node<Store: NodeStore> {
     }
 
     private mutating func tick() {
-        _ = clock.now(physicalMs: time.wallMs)
-        raiseBallotCeiling()
+        resumeHeld()
         tickOperations()
         tickPartitions()
         tickFounding()

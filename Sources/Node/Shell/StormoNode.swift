@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import NodeCore
 import NodeStorage
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 import Wire
 import WireTransport

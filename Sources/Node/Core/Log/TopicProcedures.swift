@@ -112,13 +112,11 @@ extension Node {
             procedures[id] = nil
             return reply(procedure.channel, procedure.request, .topics(Topics(topics: [])))
         }
-        guard let ballot = freshBallot() else {
-            procedures[id] = nil
-            return refuse(procedure.channel, procedure.request, .notReady, "\(identity.name) has just started: try again")
-        }
+        // Unique by time and node; the random seed keeps it so when a clock was set back between two runs.
         var writer = ByteWriter(capacity: 16)
-        writer.ballot(ballot)
-        let topic = TopicRegister(name: procedure.name, id: TopicID(XXH64.hash(writer.bytes)), configuration: configuration)
+        writer.ballot(Ballot(time: clock.now(physicalMs: time.wallMs), node: identity.id))
+        let topicID = TopicID(XXH64.hash(writer.bytes, seed: random.next()))
+        let topic = TopicRegister(name: procedure.name, id: topicID, configuration: configuration)
         procedures[id]?.topics = [topic]
         procedures[id]?.stage = .createTopic
         start(

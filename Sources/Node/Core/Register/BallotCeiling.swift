@@ -1,35 +1,52 @@
 import Wire
 
-/// Keeps ballots from being used twice: a ceiling ahead of the clock is made durable, no ballot above it is given out,
-/// and after a restart the clock starts above it.
+/// Keeps ballots from being used twice. A ceiling ahead of the clock is made durable before ballots below it are given
+/// out, and after a restart none is given out until the clock has passed the ceiling of the run before.
+///
+/// The lead is short, since a restarted node waits for it, and the ceiling is only raised while ballots are asked for: an
+/// idle node writes nothing.
 struct BallotCeiling {
+    /// Ballots of earlier runs are not above this.
+    private let floor: HybridTime
     private var ceiling = HybridTime.zero
-    private var raising: (to: HybridTime, JournalSequence)?
+    private var raising: (to: HybridTime, at: JournalSequence)?
+    /// Operations that wait for a ballot.
+    private var held: [OperationID] = []
 
-    /// The greatest hybrid time that a ballot may have now.
-    var highest: HybridTime { ceiling }
+    init(recovered bytes: [UInt8]?) {
+        floor = bytes.map { bytes in
+            bytes.withUnsafeBytes { bytes in
+                var reader = ByteReader(bytes)
+                return HybridTime((try? reader.integer("ballot ceiling")) ?? 0)
+            }
+        } ?? .zero
+    }
+
+    /// Whether a ballot may have this time now.
+    func allows(_ time: HybridTime) -> Bool { time > floor && time <= ceiling }
 
     /// Whether it is time to raise it: less than half of the lead is left.
-    func isDue(now: HybridTime, leadMs: UInt64) -> Bool {
-        raising == nil && ceiling.milliseconds < now.milliseconds + leadMs / 2
+    func isDue(_ time: HybridTime, leadMs: UInt64) -> Bool {
+        raising == nil && ceiling.milliseconds < time.milliseconds + leadMs / 2
     }
 
+    /// A higher ceiling has been applied under `sequence`.
     mutating func raise(to time: HybridTime, at sequence: JournalSequence) { raising = (time, sequence) }
 
-    /// The disk has everything up to `sequence`; says whether the ceiling rose.
-    mutating func durable(upTo sequence: JournalSequence) -> Bool {
-        guard let (time, needed) = raising, needed <= sequence else { return false }
+    /// The disk has everything up to `sequence`.
+    mutating func durable(upTo sequence: JournalSequence) {
+        guard let (time, needed) = raising, needed <= sequence else { return }
         ceiling = time
         raising = nil
-        return true
     }
 
-    static func recovered(_ bytes: [UInt8]?) -> HybridTime {
-        guard let bytes else { return .zero }
-        return bytes.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
-            return HybridTime((try? reader.integer("ballot ceiling")) ?? 0)
-        }
+    /// Remembers who waits.
+    mutating func hold(_ id: OperationID) { held.append(id) }
+
+    /// Those who wait, to be tried again.
+    mutating func takeHeld() -> [OperationID] {
+        defer { held = [] }
+        return held
     }
 
     static func encoded(_ time: HybridTime) -> [UInt8] {
@@ -40,17 +57,21 @@ struct BallotCeiling {
 }
 
 extension Node {
-    /// Persists a higher ceiling when the present one comes near.
-    mutating func raiseBallotCeiling() {
-        guard ceiling.isDue(now: clock.latest, leadMs: limits.ballotCeilingLeadMs) else { return }
-        let time = HybridTime(milliseconds: clock.latest.milliseconds + limits.ballotCeilingLeadMs)
-        ceiling.raise(to: time, at: store.apply(.fact(.ballotCeiling, BallotCeiling.encoded(time))))
-    }
-
-    /// A ballot never used before and above everything this node has seen; nil while the ceiling is not durable.
+    /// A ballot never used before and above everything this node has seen; nil while none may be given out.
     mutating func freshBallot() -> Ballot? {
         let time = clock.now(physicalMs: time.wallMs)
-        guard time <= ceiling.highest else { return nil }
-        return Ballot(time: time, node: identity.id)
+        if ceiling.isDue(time, leadMs: limits.ballotCeilingLeadMs) {
+            let target = HybridTime(milliseconds: time.milliseconds + limits.ballotCeilingLeadMs)
+            ceiling.raise(to: target, at: store.apply(.fact(.ballotCeiling, BallotCeiling.encoded(target))))
+        }
+        return ceiling.allows(time) ? Ballot(time: time, node: identity.id) : nil
+    }
+
+    /// Tries the operations again that waited for a ballot.
+    mutating func resumeHeld() {
+        for id in ceiling.takeHeld() where operations.contains(id) {
+            guard case .pausing(_, let purpose) = operations[id].phase else { continue }
+            resume(id, purpose)
+        }
     }
 }

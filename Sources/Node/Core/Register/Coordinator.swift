@@ -12,7 +12,7 @@ extension Node {
             counters.overloaded += 1
             return give(.failed(.overloaded, "\(identity.name) coordinates \(limits.operationsMax) operations already: try again after a pause"), to: origin)
         }
-        var operation = Operation(
+        let operation = Operation(
             id: operations.nextID(), key: key, goal: goal, origin: origin, deadlineMs: time.monotonicMs + limits.operationTimeoutMs)
         operation.stampMs = clock.now(physicalMs: time.wallMs).milliseconds
         let id = operation.id
@@ -256,7 +256,8 @@ extension Node {
 
     private mutating func ballotsHeld(_ id: OperationID) {
         let purpose: Operation.Purpose = operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve
-        operations[id].phase = .pausing(untilMs: time.monotonicMs + 10, purpose)
+        operations[id].phase = .pausing(untilMs: .max, purpose)
+        ceiling.hold(id)
     }
 
     private func answer(for version: Ballot, _ cell: Cell) -> WriteAnswer {
@@ -334,7 +335,7 @@ extension Node {
                 continue
             }
             switch operations[id].phase {
-            case .pausing(let until, let purpose) where time.monotonicMs >= until: prepareAgain(id, purpose)
+            case .pausing(let until, let purpose) where time.monotonicMs >= until: resume(id, purpose)
             case .reading where time.monotonicMs >= operations[id].roundStartedMs + limits.readHedgeMs: hedge(id)
             case .accepting, .preparing, .writingBack:
                 guard time.monotonicMs >= operations[id].roundStartedMs + limits.roundTimeoutMs else { continue }
@@ -345,7 +346,8 @@ extension Node {
         }
     }
 
-    private mutating func prepareAgain(_ id: OperationID, _ purpose: Operation.Purpose) {
+    /// Goes on with what a pause was before.
+    mutating func resume(_ id: OperationID, _ purpose: Operation.Purpose) {
         guard case .write(let change, let consistency) = operations[id].goal, case .change = purpose,
             !change.isConditional, consistency != .serial, operations[id].versions.isEmpty
         else { return prepare(id, purpose) }

@@ -31,8 +31,9 @@ struct OperationID: Hashable {
     }
 }
 
-/// A register operation that this node coordinates.
-struct Operation {
+/// A register operation that this node coordinates. A class: the table holds the only lasting reference, and rounds
+/// change it in place.
+final class Operation {
     /// What is wanted.
     enum Goal {
         case read(Consistency)
@@ -112,6 +113,14 @@ struct Operation {
     /// The state of a listing.
     var listing: Listing?
 
+    init(id: OperationID, key: Key, goal: Goal, origin: OperationOrigin, deadlineMs: UInt64) {
+        self.id = id
+        self.key = key
+        self.goal = goal
+        self.origin = origin
+        self.deadlineMs = deadlineMs
+    }
+
     /// How many oks end an accept.
     var needed: Int {
         guard case .write(_, let consistency) = goal, case .accepting(.ownWrite) = phase else { return quorum }
@@ -176,16 +185,11 @@ struct OperationTable {
         return contains(id) ? (id, UInt8(truncatingIfNeeded: request.rawValue)) : nil
     }
 
-    /// Access to an operation that is in the table.
+    /// An operation that is in the table.
     subscript(id: OperationID) -> Operation {
-        _read {
-            precondition(slots[id.slot] != nil, "operation \(id) is not in flight: ids are only used while `contains` holds")
-            yield slots[id.slot]!  // the line above has checked it
+        guard contains(id), let operation = slots[id.slot] else {
+            preconditionFailure("operation \(id) is not in flight: ids are only used while `contains` holds")
         }
-        _modify {
-            // In place: copying an operation out and back costs more than what is done to it.
-            precondition(slots[id.slot] != nil, "operation \(id) is not in flight: ids are only used while `contains` holds")
-            yield &slots[id.slot]!  // the line above has checked it
-        }
+        return operation
     }
 }

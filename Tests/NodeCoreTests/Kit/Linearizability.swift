@@ -1,0 +1,63 @@
+/// An operation on one register as its client saw it.
+struct RegisterOperation: Hashable {
+    /// What it did and what it was told. Values are numbers; nil is "absent".
+    enum Kind: Hashable {
+        case write(Int?)
+        case read(Int?)
+        /// A compare-and-set that was told it succeeded, or of which nothing is known.
+        case compareAndSet(expected: Int?, new: Int)
+        /// A compare-and-set that was told what is there instead.
+        case refused(expected: Int?, found: Int?)
+    }
+
+    let kind: Kind
+    let invokedMs: UInt64
+    /// When it was answered; `.max` when its outcome is not known: it may take effect at any later time, or never.
+    let returnedMs: UInt64
+}
+
+/// Whether a history of one register is linearizable: the search of Wing and Gong (1993) with the memory of Lowe (2017).
+enum Linearizability {
+    private struct Seen: Hashable {
+        let done: [UInt64]
+        let state: Int?
+    }
+
+    static func holds(_ history: [RegisterOperation]) -> Bool {
+        let operations = history.sorted { $0.invokedMs < $1.invokedMs }
+        var done = [UInt64](repeating: 0, count: operations.count / 64 + 1)
+        var seen: Set<Seen> = []
+        return search(operations, &done, nil, &seen)
+    }
+
+    private static func search(_ operations: [RegisterOperation], _ done: inout [UInt64], _ state: Int?, _ seen: inout Set<Seen>) -> Bool {
+        guard seen.insert(Seen(done: done, state: state)).inserted else { return false }
+        // Nothing that was invoked after another's return may go before it.
+        var bound = UInt64.max
+        var isWhole = true
+        for index in operations.indices where !isDone(done, index) {
+            bound = min(bound, operations[index].returnedMs)
+            if operations[index].returnedMs != .max { isWhole = false }
+        }
+        if isWhole { return true }
+        for index in operations.indices where !isDone(done, index) {
+            guard operations[index].invokedMs <= bound else { break }
+            guard let next = apply(operations[index].kind, state) else { continue }
+            done[index / 64] |= 1 << UInt64(index % 64)
+            if search(operations, &done, next.state, &seen) { return true }
+            done[index / 64] &= ~(1 << UInt64(index % 64))
+        }
+        return false
+    }
+
+    private static func isDone(_ done: [UInt64], _ index: Int) -> Bool { done[index / 64] & 1 << UInt64(index % 64) != 0 }
+
+    private static func apply(_ kind: RegisterOperation.Kind, _ state: Int?) -> (state: Int?, Void)? {
+        switch kind {
+        case .write(let value): (value, ())
+        case .read(let value): value == state ? (state, ()) : nil
+        case .compareAndSet(let expected, let new): expected == state ? (new, ()) : nil
+        case .refused(let expected, let found): found == state && found != expected ? (state, ()) : nil
+        }
+    }
+}

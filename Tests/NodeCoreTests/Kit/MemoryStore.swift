@@ -1,0 +1,98 @@
+import NodeCore
+import Wire
+
+/// A store in memory that forgets what was not synced when its node crashes.
+final class MemoryStore: NodeStore {
+    private var entries: [(sequence: UInt64, entry: JournalEntry)] = []
+    private var registers: [Key: RegisterState] = [:]
+    private var order: [Key] = []
+    private var facts: [NodeFact: [UInt8]] = [:]
+    private var logs: [PartitionID: (facts: LogFacts, batches: [RecordBatch])] = [:]
+    private var sequence: UInt64 = 0
+    private(set) var durable: UInt64 = 0
+    var readOnlyReason: String?
+    var backlogBytes = 0
+
+    var hasUnsynced: Bool { sequence > durable }
+
+    /// Makes everything applied so far durable.
+    func sync() -> JournalSequence {
+        durable = sequence
+        return JournalSequence(durable)
+    }
+
+    /// What a restart finds: the synced entries, numbered anew.
+    func afterCrash() -> MemoryStore {
+        let store = MemoryStore()
+        for (sequence, entry) in entries where sequence <= durable {
+            store.change(entry)
+            store.entries.append((0, entry))
+        }
+        return store
+    }
+
+    func apply(_ entry: JournalEntry) -> JournalSequence {
+        sequence += 1
+        entries.append((sequence, entry))
+        change(entry)
+        return JournalSequence(sequence)
+    }
+
+    private func change(_ entry: JournalEntry) {
+        switch entry {
+        case .register(let key, let state):
+            if registers[key] == nil {
+                order.append(key)
+                order.sort()
+            }
+            registers[key] = state
+        case .fact(let fact, let bytes): facts[fact] = bytes
+        case .append(let id, let batches): logs[id]?.batches += batches
+        case .truncate(let id, let from): logs[id]?.batches.removeAll { $0.baseOffset >= from }
+        case .log(let id, let facts): logs[id] = (facts, logs[id]?.batches ?? [])
+        case .remove(let id): logs[id] = nil
+        }
+    }
+
+    func register(_ key: Key) throws(StoreError) -> RegisterState { registers[key] ?? .empty }
+
+    func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
+        let matching = order.filter { key in
+            key.bytes.starts(with: prefix) && after.lexicographicallyPrecedes(key.bytes) && (prefix.first == 0 || !key.isSystem)
+                && registers[key]?.accepted != nil
+        }
+        let items = matching.prefix(limit).compactMap { key in
+            registers[key]?.accepted.map { ReplicaPage.Item(key: key, accepted: $0) }
+        }
+        return ReplicaPage(items: items, hasMore: matching.count > limit)
+    }
+
+    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError) -> [RecordBatch] {
+        var bytes = 0
+        var found: [RecordBatch] = []
+        for batch in logs[partition]?.batches ?? [] where batch.endOffset > from && batch.baseOffset < limit {
+            bytes += batch.encodedCount
+            if !found.isEmpty, bytes > bytesMax { break }
+            found.append(batch)
+        }
+        return found
+    }
+
+    /// All batches of a partition, for assertions.
+    func allBatches(_ partition: PartitionID) -> [RecordBatch] { logs[partition]?.batches ?? [] }
+
+    func fact(_ fact: NodeFact) -> [UInt8]? { facts[fact] }
+
+    func recoveredLogs() -> [RecoveredLog] {
+        logs.keys.sorted().compactMap { id in
+            guard let log = logs[id] else { return nil }
+            var epochs: [EpochStart] = []
+            for batch in log.batches where epochs.last?.epoch != batch.epoch {
+                epochs.append(EpochStart(epoch: batch.epoch, start: batch.baseOffset))
+            }
+            return RecoveredLog(
+                partition: id, facts: log.facts, endOffset: log.batches.last?.endOffset ?? log.facts.firstOffset, epochs: epochs,
+                bytes: log.batches.reduce(0) { $0 + UInt64($1.encodedCount) })
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Wire
+
+/// Messages as one reads them in a protocol trace. Ballots are left out: they depend on the clock.
+enum Trace {
+    static func text(_ message: Message) -> String {
+        switch message {
+        case .readRequest(let body): "get \(body.key)"
+        case .readAnswer(let body): "value \(cell(body.cell))"
+        case .writeRequest(let body): "\(change(body.change)) \(body.key)"
+        case .writeAnswer(let body): body.applied ? "applied" : "refused, is \(cell(body.current))"
+        case .scanRequest(let body): "scan '\(String(decoding: body.prefix, as: UTF8.self))' limit \(body.limit)"
+        case .scanAnswer(let body): "page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.resumeAfter == nil ? "" : " …")"
+        case .replicaScan(let body): "replica-scan '\(String(decoding: body.prefix, as: UTF8.self))'"
+        case .replicaPage(let body): "replica-page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.hasMore ? " …" : "")"
+        case .prepare(let body): "Prepare \(body.key)"
+        case .promise(let body): "Promise \(cell(body.accepted?.cell))"
+        case .accept(let body): "Accept \(body.key)=\(cell(body.cell))"
+        case .accepted: "Accepted"
+        case .refused: "Refused"
+        case .replicaRead(let body): "Read \(body.key)"
+        case .replicaState(let body): "State \(cell(body.accepted?.cell))"
+        case .error(let body): "error \(body.code)"
+        case .produce(let body): "produce \(body.batch.count)"
+        case .produced(let body): "produced at \(body.baseOffset)"
+        case .fetch(let body): "fetch from \(body.offset)"
+        case .fetched(let body): "fetched \(body.batches.map { "\($0.baseOffset)..<\($0.endOffset)" }.joined(separator: ",")) hw=\(body.highWatermark)"
+        case .append(let body):
+            "Append e\(body.epoch) after \(body.previousEnd)@\(body.previousEpoch) hw=\(body.highWatermark) [\(body.batches.map { "\($0.baseOffset)..<\($0.endOffset)@\($0.epoch)" }.joined(separator: ","))]"
+        case .appended(let body): "Appended e\(body.epoch) \(body.matched ? "matched" : "differs, try") \(body.end)"
+        default: "\(message.type)"
+        }
+    }
+
+    static func cell(_ cell: Cell?) -> String {
+        guard let cell else { return "none" }
+        guard case .value(let bytes) = cell.content else { return "tombstone" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func change(_ change: RegisterChange) -> String {
+        switch change {
+        case .put(let value, _, let condition):
+            switch condition {
+            case .none: "put \(String(decoding: value, as: UTF8.self)) to"
+            case .absent: "put-if-absent \(String(decoding: value, as: UTF8.self)) to"
+            case .version: "put-if-version \(String(decoding: value, as: UTF8.self)) to"
+            }
+        case .delete: "delete"
+        case .acquire(let owner, _): "acquire for \(owner)"
+        case .renew: "renew"
+        case .release: "release"
+        }
+    }
+}
