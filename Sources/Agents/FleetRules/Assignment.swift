@@ -61,17 +61,17 @@ package struct Assignment: Sendable {
     /// charge point; after all three the reserve must be left.
     package func estimate(_ drone: Drone, _ demand: DeliveryDemand) -> Result<MissionEstimate, Unfit> {
         guard let charge = city.nearestChargePoint(to: demand.destination) else { return .failure(.noChargePoint) }
-        return estimate(drone, demand, loadedM: demand.origin.distance(to: demand.destination), homeM: charge.distanceM)
+        guard demand.weightKg <= settings.profile(of: drone.type).payloadLimitKg else { return .failure(.tooHeavy) }
+        return estimate(
+            drone, demand, emptyM: drone.position.distance(to: demand.origin),
+            loadedM: demand.origin.distance(to: demand.destination), homeM: charge.distanceM)
     }
 
-    /// The same with the two legs that do not depend on the drone already measured, in metres.
+    /// The same for a drone whose class carries the weight, with the lengths of the three legs in metres.
     private func estimate(
-        _ drone: Drone, _ demand: DeliveryDemand, loadedM: Double, homeM: Double
+        _ drone: Drone, _ demand: DeliveryDemand, emptyM: Double, loadedM: Double, homeM: Double
     ) -> Result<MissionEstimate, Unfit> {
-        guard demand.weightKg <= settings.profile(of: drone.type).payloadLimitKg else { return .failure(.tooHeavy) }
-        let empty = energy.leg(
-            drone.type, distanceM: drone.position.distance(to: demand.origin), payloadKg: 0,
-            altitudeM: drone.altitudeM)
+        let empty = energy.leg(drone.type, distanceM: emptyM, payloadKg: 0, altitudeM: drone.altitudeM)
         let loaded = energy.leg(drone.type, distanceM: loadedM, payloadKg: demand.weightKg)
         let home = energy.leg(drone.type, distanceM: homeM, payloadKg: 0)
         let percent = energy.percent(drone.type, wattHours: empty.energyWh + loaded.energyWh + home.energyWh)
@@ -101,15 +101,20 @@ package struct Assignment: Sendable {
         let loadedM = demand.origin.distance(to: demand.destination)
         var best: Choice?
         for index in drones.indices where isFree(index) {
-            guard
-                case .success(let estimate) = estimate(
-                    drones[index], demand, loadedM: loadedM, homeM: charge.distanceM)
-            else { continue }
+            let drone = drones[index]
+            guard demand.weightKg <= settings.profile(of: drone.type).payloadLimitKg else { continue }
+            let emptyM = drone.position.distance(to: demand.origin)
             if let held = best {
-                let isSooner = estimate.pickUpMs < held.estimate.pickUpMs
-                let isTie = estimate.pickUpMs == held.estimate.pickUpMs && drones[index].id < drones[held.index].id
+                // Time is cheaper to compute than energy, and most drones of a fleet are already too late.
+                let pickUpMs = energy.durationMs(drone.type, distanceM: emptyM, altitudeM: drone.altitudeM)
+                let isSooner = pickUpMs < held.estimate.pickUpMs
+                let isTie = pickUpMs == held.estimate.pickUpMs && drone.id < drones[held.index].id
                 if !isSooner && !isTie { continue }
             }
+            guard
+                case .success(let estimate) = estimate(
+                    drone, demand, emptyM: emptyM, loadedM: loadedM, homeM: charge.distanceM)
+            else { continue }
             best = Choice(index: index, estimate: estimate)
         }
         return best

@@ -65,17 +65,36 @@ package struct EnergyModel: Sendable {
     ///
     /// A drone that already stands at its target does not take off: that leg costs nothing.
     package func leg(_ type: DroneClass, distanceM: Double, payloadKg: Double, altitudeM: Double = 0) -> Leg {
-        let isAtTarget = distanceM <= settings.arrivalToleranceM
-        if isAtTarget && altitudeM <= 0 { return Leg(durationMs: 0, energyWh: 0) }
-        let height = isAtTarget ? altitudeM : max(altitudeM, settings.cruiseAltitudeM)
-        let climbS = isAtTarget ? 0 : max(0, settings.cruiseAltitudeM - altitudeM) / settings.climbSpeedMps
-        let cruiseS = isAtTarget ? 0 : distanceM / settings.profile(of: type).cruiseSpeedMps
-        let descentS = height / settings.descentSpeedMps
+        let times = phases(type, distanceM: distanceM, altitudeM: altitudeM)
         let joules =
-            climbS * power(type, .climb, payloadKg: payloadKg)
-            + cruiseS * power(type, .cruise, payloadKg: payloadKg)
-            + descentS * power(type, .descent, payloadKg: payloadKg)
-        return Leg(durationMs: (climbS + cruiseS + descentS) * 1000, energyWh: joules / 3600)
+            times.climbS * power(type, .climb, payloadKg: payloadKg)
+            + times.cruiseS * power(type, .cruise, payloadKg: payloadKg)
+            + times.descentS * power(type, .descent, payloadKg: payloadKg)
+        return Leg(durationMs: times.totalMs, energyWh: joules / 3600)
+    }
+
+    /// The time of such a leg alone, milliseconds; the payload does not change it.
+    package func durationMs(_ type: DroneClass, distanceM: Double, altitudeM: Double = 0) -> Double {
+        phases(type, distanceM: distanceM, altitudeM: altitudeM).totalMs
+    }
+
+    /// Seconds in each phase of a leg.
+    private struct PhaseTimes {
+        var climbS = 0.0
+        var cruiseS = 0.0
+        var descentS = 0.0
+
+        var totalMs: Double { (climbS + cruiseS + descentS) * 1000 }
+    }
+
+    private func phases(_ type: DroneClass, distanceM: Double, altitudeM: Double) -> PhaseTimes {
+        if distanceM <= settings.arrivalToleranceM {
+            return PhaseTimes(descentS: max(0, altitudeM) / settings.descentSpeedMps)
+        }
+        return PhaseTimes(
+            climbS: max(0, settings.cruiseAltitudeM - altitudeM) / settings.climbSpeedMps,
+            cruiseS: distanceM / settings.profile(of: type).cruiseSpeedMps,
+            descentS: max(altitudeM, settings.cruiseAltitudeM) / settings.descentSpeedMps)
     }
 
     /// Watt-hours as percent of a class's battery.
