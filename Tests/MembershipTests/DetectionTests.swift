@@ -21,6 +21,7 @@ import Wire
         #expect(network.run(forMs: 700) { $0.state(of: 2, at: 0) == .dead && $0.state(of: 2, at: 2) == .dead })
         let tookMs = network.nowMs - startMs
         #expect(tookMs >= MembershipConfiguration().suspicionMinMs(members: 3), "it had its time to refute")
+        #expect(tookMs <= 600, "a closed connection saves half a probe: \(tookMs) ms")
         #expect(network.agrees)
     }
 
@@ -46,6 +47,29 @@ import Wire
             network.nodes.indices.allSatisfy { !network.nodes[$0].isUp || network.state(of: 41, at: $0) == .dead }
         })
         #expect(network.nowMs - startMs < 4_000, "accusers confirm each other: \(network.nowMs - startMs) ms")
+    }
+
+    /// Nobody but node 1 loses its connection, so the others hear of the suspicion before they would have probed.
+    @Test(arguments: [UInt64(1), 2, 3, 4]) func thoseWhoHearOfASuspicionConfirmIt(seed: UInt64) {
+        let network = cluster(9, seed: seed)
+        network.kill(8, hint: false)
+        network.give(.disconnected(NodeID(9)), to: 0)
+        let startMs = network.nowMs
+        #expect(network.run(forMs: 20_000) { $0.state(of: 9, at: 0) == .dead })
+        // Its own probe, the probes of those that checked, the shortest suspicion, and some rounds of news.
+        let tookMs = network.nowMs - startMs
+        #expect(tookMs <= 100 + 200 + MembershipConfiguration().suspicionMinMs(members: 9) + 200, "\(tookMs) ms")
+    }
+
+    @Test func newsReachesEveryoneInAFewRoundsOfGossip() {
+        let network = cluster(24, seed: 12)
+        let change = PeerIdentity(
+            role: .node, id: NodeID(5), name: "n5", incarnation: 40, address: "n5:7000")
+        network.give(.connected(change, address: "n5:7000"), to: 0)
+        let reached = network.run(forMs: 350) { network in
+            network.nodes.indices.allSatisfy { network.nodes[$0].swim.members[4].identity.incarnation >= 40 }
+        }
+        #expect(reached, "log10(25) × 4 repetitions by each in rounds of 50 ms")
     }
 
     @Test func nobodyIsAccusedWithoutLoss() {
@@ -88,6 +112,18 @@ import Wire
         #expect(network.nodes[2].swim.statistics.pauses == 1)
         #expect(network.run(forMs: 3_000) { $0.agrees })
         #expect(network.nodes[2].changes.allSatisfy { $0.member.state != .dead })
+    }
+
+    @Test func suspectsKeepTheirTimeThroughAPauseOfTheAccuser() {
+        let network = cluster(3, seed: 11)
+        network.pause(2)
+        #expect(network.run(forMs: 3_000) { $0.state(of: 3, at: 0) == .suspect && $0.state(of: 3, at: 1) == .suspect })
+        network.pause(0)
+        network.pause(1)
+        network.run(forMs: 10_000)
+        for index in network.nodes.indices { network.resume(index) }
+        #expect(network.run(forMs: 1_000) { $0.agrees })
+        #expect(network.accusations([.dead]) == 0)
     }
 
     @Test func aShortPauseIsRefuted() {

@@ -90,6 +90,7 @@ import Wire
         _ = network.add(VirtualNetwork.identity(2, incarnation: 3), seeds: ["n1:7000"])
         #expect(network.run(forMs: 2_000) { $0.agrees })
         #expect(network.nodes.last?.swim.local.incarnation ?? 0 > 1_000, "it raised itself above its former life")
+        #expect(network.nodes.last?.swim.statistics.refutations ?? 0 <= 3, "in one step, not one by one")
     }
 
     @Test func aFalseRumourIsRefuted() {

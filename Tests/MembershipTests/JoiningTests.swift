@@ -47,6 +47,16 @@ import Wire
         #expect(tries.count == 2, "each name is tried once, then known: \(tries)")
     }
 
+    @Test func aDialledSeedIsKnownByItsHandshake() {
+        let network = VirtualNetwork(seed: 14)
+        _ = network.add(VirtualNetwork.identity(1), seeds: [])
+        _ = network.add(VirtualNetwork.identity(2), seeds: ["seed.example:7000"])
+        network.give(.connected(VirtualNetwork.identity(1), address: "seed.example:7000"), to: 1)
+        network.run(forMs: 5_000)
+        #expect(network.agrees)
+        #expect(network.nodes[1].sentTo.filter { $0.address == "seed.example:7000" }.count == 1, "the first try only")
+    }
+
     @Test func gatewaysAndAgentsAreMembersOfTheirRole() {
         let network = VirtualNetwork(seed: 5)
         _ = network.add(VirtualNetwork.identity(1), seeds: [])

@@ -45,12 +45,12 @@ import Wire
         #expect(throws: WireError.invalid(field: "membership kind", found: "8", expected: "1 to 7")) {
             try MembershipMessage(with(1, [8]))
         }
-        // Version, kind, role, id, name "n1", incarnation, address "n1:7000": the count follows.
-        let countAt = 2 + 1 + 8 + 4 + 8 + 9
+        // Version, kind, role, id, name "n1", incarnation, address "n1:7000", no zone: the count follows.
+        let countAt = 2 + 1 + 8 + 4 + 8 + 9 + 2
         #expect(throws: WireError.overLimit(field: "updates", found: 65_537, max: 65_536)) {
             try MembershipMessage(with(countAt, [1, 0, 1, 0]))
         }
-        #expect(throws: WireError.truncated(field: "updates", needed: 65_536 * 30, available: bytes.count - countAt - 4)) {
+        #expect(throws: WireError.truncated(field: "updates", needed: 65_536 * 32, available: bytes.count - countAt - 4)) {
             try MembershipMessage(with(countAt, [0, 0, 1, 0]))
         }
     }

@@ -51,7 +51,7 @@ import Wire
         queue.add(NodeID(1), source: NodeID(1))
         queue.add(NodeID(2), source: NodeID(2))
         queue.add(NodeID(1), source: NodeID(1))
-        let one = 30 + 2 + 7
+        let one = 32 + 2 + 7
         func takeUpdates(_ bytes: Int, limit: Int) -> [MembershipUpdate] {
             queue.take(bytesMax: bytes, limit: limit, members: members)
         }

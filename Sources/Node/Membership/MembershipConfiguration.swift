@@ -36,8 +36,8 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// Between attempts at dead members, one each time, for ever: this is how the halves of a healed partition meet.
     package var deadReprobeIntervalMs: UInt64 = 1_000
 
-    /// Members in all: as many as fit a full state in one frame (1 MiB) with the longest names and addresses.
-    package var membersMax = 1_500
+    /// Members in all: with the longest names, addresses and zones as many fit a full state in one frame (1 MiB).
+    package var membersMax = 1_200
     /// Dead and departed members that are remembered; beyond it the one gone longest is forgotten.
     package var goneMembersMax = 256
     /// Probes on behalf of others that are under way: more would mean that the whole network fails.

@@ -17,7 +17,12 @@ package struct MembershipUpdate: Hashable, Sendable {
     }
 
     /// Bytes that it takes in a message.
-    var encodedCount: Int { 30 + identity.name.utf8.count + identity.address.utf8.count }
+    var encodedCount: Int {
+        Self.encodedCountMin + identity.name.utf8.count + identity.address.utf8.count + identity.zone.utf8.count
+    }
+
+    /// Bytes of an update whose texts are empty.
+    static let encodedCountMin = 32
 
     /// Incarnations above this are refused, so that raising one never overflows. They begin as milliseconds since
     /// 1970, which is far below.
@@ -112,7 +117,7 @@ package struct MembershipMessage: Hashable, Sendable {
         let kind: UInt8 = try reader.integer("membership kind")
         sender = try reader.memberIdentity()
         content = try Content(kind, from: &reader)
-        updates = try reader.list("updates", max: WireLimits.listItemsMax, minBytes: 30) { reader throws(WireError) in
+        updates = try reader.list("updates", max: WireLimits.listItemsMax, minBytes: MembershipUpdate.encodedCountMin) { reader throws(WireError) in
             let state = try reader.raw("member state", MemberState.self)
             let identity = try reader.memberIdentity()
             return MembershipUpdate(state: state, identity: identity, source: NodeID(try reader.integer("source")))

@@ -47,8 +47,7 @@ public struct ByteWriter: Sendable {
 
     /// Appends a 16-bit length and the UTF-8 of a text; what is beyond 65,535 bytes is cut at a character.
     public mutating func text(_ value: String) {
-        var utf8 = Array(value.utf8)
-        if utf8.count > Int(UInt16.max) { utf8 = Array(String(decoding: utf8.prefix(Int(UInt16.max) - 3), as: UTF8.self).utf8) }
+        let utf8 = value.cut(toBytes: Int(UInt16.max)).utf8
         integer(UInt16(utf8.count))
         bytes.append(contentsOf: utf8)
     }
@@ -63,5 +62,16 @@ public struct ByteWriter: Sendable {
     public mutating func list<T>(_ values: [T], _ write: (inout ByteWriter, T) -> Void) {
         integer(UInt32(values.count))
         for value in values { write(&self, value) }
+    }
+}
+
+extension String {
+    /// The longest beginning that takes at most `bytesMax` bytes of UTF-8 and ends between two characters of Unicode.
+    func cut(toBytes bytesMax: Int) -> Substring {
+        guard utf8.count > bytesMax else { return self[...] }
+        var end = utf8.index(startIndex, offsetBy: bytesMax)
+        // Bytes 10xxxxxx continue a character.
+        while end > startIndex, utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
+        return self[..<end]
     }
 }

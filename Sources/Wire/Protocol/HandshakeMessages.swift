@@ -201,7 +201,7 @@ public struct ErrorMessage: Hashable, Sendable {
     /// Puts a refusal together; a longer detail is cut.
     public init(code: ErrorCode, detail: String) {
         self.code = code
-        self.detail = detail.utf8.count <= WireLimits.detailBytesMax ? detail : String(detail.prefix(WireLimits.detailBytesMax / 4))
+        self.detail = String(detail.cut(toBytes: WireLimits.detailBytesMax))
     }
 
     func encode(into writer: inout ByteWriter) {

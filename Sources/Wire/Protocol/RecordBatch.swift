@@ -92,6 +92,9 @@ public struct RecordBatch: Hashable, Sendable {
             guard record.headers.count <= WireLimits.recordHeadersMax else {
                 throw .overLimit(field: "headers of a record", found: record.headers.count, max: WireLimits.recordHeadersMax)
             }
+            for header in record.headers where header.name.utf8.count > WireLimits.nameBytesMax {
+                throw .overLimit(field: "header name", found: header.name.utf8.count, max: WireLimits.nameBytesMax)
+            }
             latest = max(latest, record.timestampMs)
             writer.record(record)
         }
@@ -146,7 +149,11 @@ public struct RecordBatch: Hashable, Sendable {
     public func records() throws(WireError) -> [Record] {
         let raw: [UInt8]
         switch codec {
-        case .none: raw = payload
+        case .none:
+            guard payload.count == Int(rawCount) else {
+                throw .invalid(field: "raw length", found: "\(rawCount)", expected: "\(payload.count), the payload's length, since it is not packed")
+            }
+            raw = payload
         case .lz4:
             let result: Result<[UInt8], WireError> = payload.withUnsafeBytes { bytes in
                 do throws(WireError) { return .success(try LZ4Block.decompress(bytes, rawCount: Int(rawCount))) } catch { return .failure(error) }
@@ -222,6 +229,9 @@ extension ByteReader {
     fileprivate mutating func record() throws(WireError) -> Record {
         let timestampMs: UInt64 = try integer("timestamp")
         let keyCount: UInt32 = try integer("record key")
+        guard keyCount == .max || keyCount <= WireLimits.recordBytesMax else {
+            throw .overLimit(field: "record key", found: Int(keyCount), max: WireLimits.recordBytesMax)
+        }
         let key = keyCount == .max ? nil : try raw("record key", count: Int(keyCount))
         let value = try blob("record value", max: WireLimits.recordBytesMax)
         let headerCount: UInt16 = try integer("header count")

@@ -304,7 +304,7 @@ public struct ScanAnswer: Hashable, Sendable {
     }
 
     init(from reader: inout ByteReader) throws(WireError) {
-        items = try reader.list("items", max: WireLimits.scanItemsMax, minBytes: 30) { reader throws(WireError) in
+        items = try reader.list("items", max: WireLimits.scanItemsMax, minBytes: 29) { reader throws(WireError) in
             let key = try reader.key()
             return ScanItem(key: key, cell: try reader.cell())
         }
@@ -469,7 +469,7 @@ public struct ReplicaPage: Hashable, Sendable {
     }
 
     init(from reader: inout ByteReader) throws(WireError) {
-        items = try reader.list("items", max: WireLimits.scanItemsMax, minBytes: 46) { reader throws(WireError) in
+        items = try reader.list("items", max: WireLimits.scanItemsMax, minBytes: 45) { reader throws(WireError) in
             let key = try reader.key()
             return Item(key: key, accepted: try reader.accepted())
         }

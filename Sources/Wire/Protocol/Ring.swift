@@ -141,6 +141,7 @@ public struct Ring: Sendable, Equatable {
         let clusterID = try reader.clusterID()
         let epoch = Epoch(try reader.integer("epoch"))
         let factor: UInt16 = try reader.integer("replication factor")
+        guard factor > 0 else { throw .invalid(field: "replication factor", found: "0", expected: "at least 1") }
         let members = try reader.list("members", max: WireLimits.ringMembersMax, minBytes: 16) { reader throws(WireError) in
             let id = NodeID(try reader.integer("node id"))
             let name = try reader.text("name")
@@ -153,5 +154,8 @@ public struct Ring: Sendable, Equatable {
             return RingMember(id: id, name: name, address: address, zone: zone, virtualNodes: count)
         }
         self.init(clusterID: clusterID, epoch: epoch, replicationFactor: Int(factor), members: members)
+        for (member, next) in zip(self.members, self.members.dropFirst()) where member.id == next.id {
+            throw .invalid(field: "members", found: "\(member.id) twice", expected: "each member once")
+        }
     }
 }
