@@ -1,10 +1,11 @@
+import NodeCore
 import Wire
 
 /// Messages as one reads them in a protocol trace. Ballots are left out: they depend on the clock.
 enum Trace {
     static func text(_ message: Message) -> String {
         switch message {
-        case .readRequest(let body): "get \(body.key)"
+        case .readRequest(let body): "get \(key(body.key))"
         case .readAnswer(let body): "value \(cell(body.cell))"
         case .writeRequest(let body): "\(change(body.change)) \(body.key)"
         case .writeAnswer(let body): body.applied ? "applied" : "refused, is \(cell(body.current))"
@@ -12,12 +13,12 @@ enum Trace {
         case .scanAnswer(let body): "page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.resumeAfter == nil ? "" : " …")"
         case .replicaScan(let body): "replica-scan '\(String(decoding: body.prefix, as: UTF8.self))'"
         case .replicaPage(let body): "replica-page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.hasMore ? " …" : "")"
-        case .prepare(let body): "Prepare \(body.key)"
+        case .prepare(let body): "Prepare \(key(body.key))"
         case .promise(let body): "Promise \(cell(body.accepted?.cell))"
-        case .accept(let body): "Accept \(body.key)=\(cell(body.cell))"
+        case .accept(let body): "Accept \(key(body.key))=\(cell(body.cell))"
         case .accepted: "Accepted"
         case .refused: "Refused"
-        case .replicaRead(let body): "Read \(body.key)"
+        case .replicaRead(let body): "Read \(key(body.key))"
         case .replicaState(let body): "State \(cell(body.accepted?.cell))"
         case .error(let body): "error \(body.code)"
         case .produce(let body): "produce \(body.batch.count)"
@@ -31,10 +32,17 @@ enum Trace {
         }
     }
 
+    private static func key(_ key: Key) -> String {
+        PartitionConfiguration.partition(of: key).map { "partition \($0.index)" } ?? key.description
+    }
+
     static func cell(_ cell: Cell?) -> String {
         guard let cell else { return "none" }
         guard case .value(let bytes) = cell.content else { return "tombstone" }
-        return String(decoding: bytes, as: UTF8.self)
+        if bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }
+        if let lease = try? Lease(bytes) { return "lease of \(lease.owner)" }
+        guard let partition = PartitionConfiguration(bytes) else { return "\(bytes.count) bytes" }
+        return "(e\(partition.epoch) n\(partition.primary.rawValue) in-sync \(partition.inSync.map { "n\($0.node.rawValue)" }.joined(separator: ",")))"
     }
 
     private static func change(_ change: RegisterChange) -> String {
