@@ -6,7 +6,7 @@ import Wire
 /// Random operations under random faults; every key's history must be linearizable. The simulator proper looks much
 /// longer; this keeps the core honest in seconds.
 @Suite struct RandomHistoriesTests {
-    @Test(arguments: 1...Seeds.count) func registersAreLinearizable(seed: Int) {
+    @Test(arguments: Seeds.range) func registersAreLinearizable(seed: Int) {
         var random = SplitMix64(seed: UInt64(seed) &* 7919)
         let cluster = VirtualCluster(count: 3, seed: UInt64(seed))
         #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })
@@ -64,7 +64,8 @@ import Wire
         for round in 0..<160 {
             let node = Int.random(in: 0..<3, using: &random)
             let key = Int.random(in: 0..<2, using: &random)
-            if cluster.nodes[node] != nil {
+            // More at a time would only make histories that no checker can decide.
+            if cluster.nodes[node] != nil, pending.count(where: { $0.key == key }) < 8 {
                 nextClient += 1
                 let register = Key("k\(key)")
                 let message: Message
@@ -117,7 +118,9 @@ import Wire
         }
         #expect(answered > 60, "only \(answered) operations were answered: the faults leave nothing to check")
         for (key, history) in histories.enumerated() {
-            #expect(Linearizability.holds(history), "seed \(seed), key \(key): \(history.count) operations")
+            let verdict = Linearizability.verdict(history)
+            let lines = history.sorted { $0.invokedMs < $1.invokedMs }.map { "\($0.invokedMs)–\($0.returnedMs == .max ? "?" : "\($0.returnedMs)") \($0.kind)" }
+            #expect(verdict == .holds, "seed \(seed), key \(key):\n\(lines.joined(separator: "\n"))")
         }
     }
 

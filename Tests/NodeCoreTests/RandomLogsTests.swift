@@ -6,7 +6,7 @@ import Wire
 /// Publishing under random faults: nothing acknowledged is lost or reordered, and readers never see records that are
 /// taken back.
 @Suite struct RandomLogsTests {
-    @Test(arguments: 1...Seeds.count) func acknowledgedRecordsStay(seed: Int) throws {
+    @Test(arguments: Seeds.range) func acknowledgedRecordsStay(seed: Int) throws {
         var random = SplitMix64(seed: UInt64(seed) &* 104_729)
         let cluster = VirtualCluster(count: 3, seed: UInt64(seed))
         #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })

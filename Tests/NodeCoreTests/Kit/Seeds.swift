@@ -1,6 +1,12 @@
 import Glibc
 
-/// How many random histories each test looks at: `STORMO_SEEDS`, or what a test run has time for.
+/// Which random histories each test looks at: as many as `STORMO_SEEDS` says, or what a test run has time for;
+/// `STORMO_SEED` names a single one.
 enum Seeds {
-    static let count = getenv("STORMO_SEEDS").flatMap { Int(String(cString: $0)) } ?? 40
+    static let range: ClosedRange<Int> = {
+        if let only = number("STORMO_SEED") { return only...only }
+        return 1...(number("STORMO_SEEDS") ?? 40)
+    }()
+
+    private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
 }
