@@ -40,12 +40,7 @@ import WireTransport
         let client = TestPeer()
         let listener = try await listen(server)
         let connection = try await connect(client, to: listener)
-        // Does not compress: a simple generator's bits.
-        var state: UInt64 = 1
-        let noise = (0..<900_000).map { _ -> UInt8 in
-            state = state &* 6_364_136_223_846_793_005 &+ 1
-            return UInt8(truncatingIfNeeded: state >> 56)
-        }
+        let noise = noise(900_000)
         try await onLoop {
             for id in 1...8 as ClosedRange<UInt32> { connection.send(.gossip(noise), requestID: RequestID(id), answer: false) }
             connection.flush()
@@ -153,6 +148,25 @@ import WireTransport
         let attempts = try await onLoop { link.attempts }
         await second.close()
         #expect(try await onLoop { link.connection == nil && link.attempts == attempts })
+    }
+
+    @Test func namesAreResolved() async throws {
+        let client = TestPeer()
+        let listener = try await listen(TestPeer())
+        let link = PeerLink(
+            address: "localhost:\(listener.port)", purpose: .client, configuration: settings("connector"), delegate: client, eventLoop: testLoop)
+        try await onLoop { link.start() }
+        await eventually("the link is up") { client.opened.count == 1 }
+        try await onLoop { link.stop() }
+        await listener.close()
+        let nowhere = Connector.connect(
+            to: "no-such-host.invalid:1", purpose: .client, configuration: settings("connector"), delegate: client, eventLoop: testLoop)
+        do {
+            _ = try await nowhere.get()
+            Issue.record("connected to nowhere")
+        } catch TransportError.unreachable(let address, _) {
+            #expect(address == "no-such-host.invalid:1")
+        }
     }
 
     func connect(_ peer: TestPeer, to listener: Listener, _ configuration: TransportConfiguration = settings("connector")) async throws -> Connection {

@@ -23,6 +23,11 @@ import WireTransport
         return terms
     }
 
+    func first(_ machine: inout HandshakeMachine) throws -> Message {
+        let message = machine.start()
+        return try #require(message)
+    }
+
     func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
@@ -62,7 +67,7 @@ import WireTransport
     @Test func bothSidesOpenWithTheExpectedProofs() throws {
         var left = HandshakeMachine.connecting(a, purpose: .bulk)
         var right = HandshakeMachine.listening(b)
-        let hello = try #require(left.start())
+        let hello = try first(&left)
         guard case .send(let challenge) = right.receive(hello) else { return #expect(Bool(false), "no challenge") }
         guard case .send(.proof(let proof)) = left.receive(challenge) else { return #expect(Bool(false), "no proof") }
         #expect(hex(proof.mac) == Self.connectorMAC)
@@ -89,7 +94,7 @@ import WireTransport
     @Test func anImpostorIsRefusedByTheConnector() throws {
         var left = HandshakeMachine.connecting(a, purpose: .client)
         var right = HandshakeMachine.listening(b)
-        guard case .send(let challenge) = right.receive(try #require(left.start())), case .send = left.receive(challenge) else {
+        guard case .send(let challenge) = right.receive(try first(&left)), case .send = left.receive(challenge) else {
             return #expect(Bool(false))
         }
         guard case .refuse(let error) = left.receive(.welcome(SecretProof(mac: Array(repeating: 0, count: 32)))) else {
@@ -101,7 +106,7 @@ import WireTransport
     @Test func aReflectedProofIsRefused() throws {
         var left = HandshakeMachine.connecting(a, purpose: .client)
         var right = HandshakeMachine.listening(b)
-        guard case .send(let challenge) = right.receive(try #require(left.start())),
+        guard case .send(let challenge) = right.receive(try first(&left)),
             case .send(.proof(let proof)) = left.receive(challenge)
         else { return #expect(Bool(false)) }
         guard case .refuse(let error) = left.receive(.welcome(proof)) else { return #expect(Bool(false), "its own proof fooled it") }
@@ -111,7 +116,7 @@ import WireTransport
     @Test func aReplayedProofIsRefused() throws {
         var left = HandshakeMachine.connecting(a, purpose: .client)
         var right = HandshakeMachine.listening(b)
-        let hello = try #require(left.start())
+        let hello = try first(&left)
         guard case .send(let challenge) = right.receive(hello), case .send(let proof) = left.receive(challenge) else {
             return #expect(Bool(false))
         }
@@ -173,7 +178,7 @@ import WireTransport
     @Test func admissionMayBeRefused() throws {
         var left = HandshakeMachine.connecting(a, purpose: .control)
         var right = HandshakeMachine.listening(b)
-        guard case .send(let challenge) = right.receive(try #require(left.start())), case .send(let proof) = left.receive(challenge),
+        guard case .send(let challenge) = right.receive(try first(&left)), case .send(let proof) = left.receive(challenge),
             case .askAdmission = right.receive(proof)
         else { return #expect(Bool(false)) }
         let error = ErrorMessage(code: .duplicateNode, detail: "twice")

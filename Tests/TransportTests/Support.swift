@@ -133,3 +133,12 @@ func encoded(_ message: Message, id: UInt32 = 0) -> [UInt8] {
     encoder.append(message, requestID: RequestID(id), time: HybridTime(milliseconds: 1), epoch: .none)
     return encoder.output.bytes
 }
+
+/// Bytes that do not compress.
+func noise(_ count: Int) -> [UInt8] {
+    var state: UInt64 = 1
+    return (0..<count).map { _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1
+        return UInt8(truncatingIfNeeded: state >> 56)
+    }
+}
