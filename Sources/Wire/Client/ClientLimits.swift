@@ -1,0 +1,41 @@
+/// Bounds of the client that are no settings, each with its reason.
+enum ClientLimits {
+    /// How often operations in flight are looked over for their deadlines, in milliseconds: one pass over all of them
+    /// instead of a timer for each. Deadlines are kept to this precision.
+    static let sweepMs: Int64 = 20
+    /// A node that has not answered a read for a fifth of its whole time gets a rival: a hung node costs a caller that
+    /// much once, and the next callers nothing while it is avoided.
+    static let attemptShare: UInt64 = 5
+    /// Shortest time that a node is given to answer a read, in milliseconds: a slow disk is no reason to ask twice.
+    static let attemptMsMin: UInt64 = 250
+    /// How long a silent node is avoided, in milliseconds, unless it speaks before.
+    static let avoidMs: Int64 = 1_000
+    /// How much longer a write that is in flight at its deadline may wait, in milliseconds: the coordinator's own
+    /// deadline is the same length, and its answer says more than `outcomeUnknown`.
+    static let answerGraceMs: Int64 = 200
+    /// Pause between rounds over all nodes that could answer, in milliseconds; it doubles in between.
+    static let roundPauseMs: ClosedRange<UInt64> = 20...400
+    /// Operations that wait for a node to become reachable; more are refused as `overloaded`.
+    static let waitingMax = 65_536
+    /// Raw bytes of records in one batch: large enough for LZ4 to reach its ratio, small enough to pass in a few
+    /// milliseconds. A single larger record makes a batch of its own.
+    static let batchBytesMax = 1 << 20
+    /// Records in one batch.
+    static let batchRecordsMax = 16_384
+    /// Raw bytes of records that wait to be published; more are refused as `overloaded`.
+    static let publishBytesMax = 64 << 20
+    /// Topics whose description is remembered; beyond it, all are asked for again.
+    static let topicsMax = 10_000
+    /// Partitions whose epoch is remembered: more than a cluster holds.
+    static let epochsMax = 200_000
+    /// How long a consumer's fetch waits for records, in milliseconds.
+    static let pollMs: UInt32 = 1_000
+    /// How often a consumer looks for partitions that it may take, and for a topic that does not exist yet, in
+    /// milliseconds.
+    static let claimMs: UInt64 = 1_000
+    /// Pauses of a consumer whose handler failed or whose cluster is away, in milliseconds.
+    static let consumerPauseMs: ClosedRange<UInt64> = 100...5_000
+    /// How much longer than its end a lease of another member is respected, in milliseconds: two clocks may be that far
+    /// apart.
+    static let leaseMarginMs: UInt64 = 500
+}

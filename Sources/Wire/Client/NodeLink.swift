@@ -1,0 +1,121 @@
+import Logging
+import NIOCore
+import Wire
+import WireTransport
+
+/// One node as the client reaches it: the link, the requests in flight on its connection, and what is thought of it.
+/// Confined to the event loop.
+final class NodeLink: ConnectionDelegate, @unchecked Sendable {
+    /// Where it is, `host:port`.
+    let address: String
+    /// The node of the open connection.
+    private(set) var nodeID: NodeID?
+    /// Its name, for errors; the address before the first connection.
+    private(set) var name: String
+    /// The open connection.
+    private(set) var connection: Connection?
+    /// What was asked of it and not answered yet.
+    var requests: RequestTable
+    /// Until when others are preferred, since it was silent.
+    var avoidUntil = NIODeadline.uptimeNanoseconds(0)
+    /// Whether the membership takes it for dead, suspect or gone.
+    var isDoubted = false
+    /// Whether frames were sent that have not been flushed.
+    var isDirty = false
+    /// Whether it rests because another address leads to the same node.
+    private(set) var isAlias = false
+
+    private let engine: RouterEngine
+    private var link: PeerLink?
+    private var lastLogged: String?
+
+    init(address: String, engine: RouterEngine, configuration: TransportConfiguration) {
+        self.address = address
+        self.engine = engine
+        name = address
+        requests = RequestTable(max: engine.configuration.inFlightMax)
+        link = PeerLink(
+            address: address, purpose: .client, configuration: configuration, delegate: self, eventLoop: engine.eventLoop)
+    }
+
+    /// Why there is no connection, for people.
+    var status: String {
+        if connection != nil { return "connected" }
+        if isAlias { return "leads to a node that is connected under another address" }
+        return link?.lastError ?? "no answer yet"
+    }
+
+    /// Connects, and again after every loss.
+    func start() {
+        isAlias = false
+        link?.start()
+    }
+
+    /// Closes for good. What is in flight ends when the connection does.
+    func stop() {
+        link?.stop()
+        link = nil
+    }
+
+    /// Closes until `start`: another address leads to the same node.
+    func rest() {
+        isAlias = true
+        link?.stop()
+    }
+
+    // MARK: ConnectionDelegate
+
+    func stamp() -> (time: HybridTime, epoch: Epoch) { (engine.clock.now(), engine.epoch) }
+
+    var clusterID: ClusterID { engine.clusterID }
+
+    func admit(_ hello: Hello) -> ErrorMessage? {
+        ErrorMessage(code: .protocolViolation, detail: "a client takes no connections")
+    }
+
+    func connectionOpened(_ connection: Connection) {
+        self.connection = connection
+        nodeID = connection.peer.id
+        name = connection.peer.name
+        lastLogged = nil
+        avoidUntil = .uptimeNanoseconds(0)
+        engine.opened(self)
+    }
+
+    func connection(_ connection: Connection, received frame: Frame) {
+        if let aheadMs = engine.clock.merge(frame.header.time) { return drifted(connection, aheadMs) }
+        avoidUntil = .uptimeNanoseconds(0)
+        engine.received(frame, on: self)
+    }
+
+    func connectionReadCompleted(_ connection: Connection) { engine.flush() }
+
+    func connectionClosed(_ connection: Connection, reason: CloseReason) {
+        self.connection = nil
+        let node = nodeID
+        nodeID = nil
+        isDirty = false
+        log("connection to \(name) at \(address) ended: \(reason)")
+        engine.lost(self, node: node, requests.removeAll(), reason)
+    }
+
+    func handshakeFailed(with remoteAddress: String, isOutgoing: Bool, reason: CloseReason) {
+        log("no connection to \(address): \(reason)")
+    }
+
+    private func drifted(_ connection: Connection, _ aheadMs: UInt64) {
+        guard connection.isOpen else { return }
+        engine.counters.clockDrifts.count()
+        connection.close(
+            .local(
+                "the clock of '\(name)' is \(aheadMs) ms ahead of this host's, at most \(engine.configuration.clockDriftMaxMs) ms "
+                    + "are allowed: set the clocks right (NTP)"))
+    }
+
+    /// Says something once, not at every attempt.
+    private func log(_ line: String) {
+        guard line != lastLogged, engine.isRunning, !isAlias, link != nil else { return }
+        lastLogged = line
+        engine.logger.warning("\(line)")
+    }
+}

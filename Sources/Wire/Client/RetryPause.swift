@@ -1,0 +1,27 @@
+import NIOCore
+import WireTransport
+
+/// The pauses of one operation that is tried again until its deadline.
+struct RetryPause {
+    /// When there is no next try any more.
+    let deadline: NIODeadline
+    private var backoff = Backoff(pauseMs: ClientLimits.roundPauseMs)
+
+    /// Tries until `deadline`.
+    init(deadline: NIODeadline) { self.deadline = deadline }
+
+    /// Tries that have failed so far.
+    var failures: Int { backoff.failures }
+
+    /// What is left until the deadline, at least 1 ms.
+    var leftMs: UInt64 { UInt64(max(1, (deadline - .now()).nanoseconds / 1_000_000)) }
+
+    /// Waits before the next try; throws `error` instead when that would be behind the deadline or the task is
+    /// cancelled.
+    mutating func wait(orThrow error: ClientError) async throws(ClientError) {
+        var random = SystemRandomNumberGenerator()
+        let pauseMs = backoff.pause(jitter: random.next())
+        guard NIODeadline.now() + .milliseconds(Int64(pauseMs)) < deadline else { throw error }
+        do { try await Task.sleep(for: .milliseconds(pauseMs)) } catch { throw .closed }
+    }
+}

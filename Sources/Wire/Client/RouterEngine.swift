@@ -1,0 +1,451 @@
+import Logging
+import NIOCore
+import Synchronization
+import Wire
+import WireTransport
+
+/// The part of the client that lives on an event loop: links to the nodes, requests in flight, retries, and what is
+/// known of the cluster. Everything but `submit` and the constants is confined to the loop.
+final class RouterEngine: @unchecked Sendable {
+    let configuration: ClientConfiguration
+    let logger: Logger
+    let eventLoop: any EventLoop
+    let clock: ClientClock
+    let counters = ClientCounters()
+    /// The cluster as last heard, for every thread.
+    let cluster = Mutex<ClusterState?>(nil)
+
+    private enum Life {
+        case idle
+        case running
+        case closed
+    }
+
+    private struct Inbox {
+        var operations: [Operation] = []
+        var isScheduled = false
+    }
+
+    private struct ReadyWaiter {
+        var deadline: NIODeadline
+        var continuation: CheckedContinuation<ClientError?, Never>
+    }
+
+    private let inbox = Mutex(Inbox())
+    private var life = Life.idle
+    private var links: [NodeLink] = []
+    private var nodes: [NodeID: NodeLink] = [:]
+    private var open: [NodeLink] = []
+    private var turn = 0
+    private var table: RouteTable?
+    private var waiting: [Operation] = []
+    private var readyWaiters: [ReadyWaiter] = []
+    private var dirty: [NodeLink] = []
+    private var sweep: Scheduled<Void>?
+    private var refreshTimer: RepeatedTask?
+    private var isRefreshing = false
+    private var refreshAgain: NodeID?
+    private var random = SystemRandomNumberGenerator()
+    private let incarnation: UInt64
+
+    init(configuration: ClientConfiguration, logger: Logger, eventLoop: any EventLoop) {
+        self.configuration = configuration
+        self.logger = logger
+        self.eventLoop = eventLoop
+        clock = ClientClock(driftMaxMs: configuration.clockDriftMaxMs)
+        incarnation = ClientClock.physicalMs()
+    }
+
+    var isRunning: Bool { life == .running }
+
+    /// The ring that is known; `.none` before.
+    var epoch: Epoch { table?.ring.epoch ?? .none }
+
+    /// The cluster's id once known.
+    var clusterID: ClusterID { table?.ring.clusterID ?? .none }
+
+    // MARK: Any thread
+
+    /// Takes an operation. Many threads that submit at the same time cost the loop one wake-up.
+    func submit(_ operation: Operation) {
+        counters.operations.count()
+        let wake = inbox.withLock { inbox in
+            inbox.operations.append(operation)
+            if inbox.isScheduled { return false }
+            inbox.isScheduled = true
+            return true
+        }
+        if wake { eventLoop.execute { self.drain() } }
+    }
+
+    // MARK: Life
+
+    /// Connects to the seeds. Returns false when it runs already.
+    func start() -> Bool {
+        guard life != .running else { return false }
+        life = .running
+        updateLinks(members: [])
+        let interval = TimeAmount.milliseconds(Int64(configuration.refreshIntervalMs))
+        refreshTimer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in self?.refresh() }
+        return true
+    }
+
+    /// Ends every operation with `closed` and closes the connections.
+    func stop() {
+        life = .closed
+        refreshTimer?.cancel()
+        refreshTimer = nil
+        sweep?.cancel()
+        sweep = nil
+        let requests = links.flatMap { $0.requests.removeAll() } + waiting
+        waiting = []
+        for link in links { link.stop() }
+        links = []
+        nodes = [:]
+        open = []
+        for operation in requests { operation.complete(.failure(.closed)) }
+        for waiter in readyWaiters { waiter.continuation.resume(returning: .closed) }
+        readyWaiters = []
+        isRefreshing = false
+        refreshAgain = nil
+    }
+
+    /// Resumes with nil when there are a ring and a node, with an error at the deadline.
+    func whenReady(timeoutMs: UInt64, _ continuation: CheckedContinuation<ClientError?, Never>) {
+        if life == .closed { return continuation.resume(returning: .closed) }
+        if isReady { return continuation.resume(returning: nil) }
+        readyWaiters.append(ReadyWaiter(deadline: .now() + .milliseconds(Int64(timeoutMs)), continuation: continuation))
+        armSweep()
+    }
+
+    private var isReady: Bool { table != nil && !open.isEmpty }
+
+    /// What every address says, for people.
+    private var report: String {
+        if life == .idle { return "the client is not running" }
+        let lines = links.map { "\($0.address): \($0.status)" }
+        let ring = table == nil ? "no node has told a ring yet; " : ""
+        return ring + (lines.isEmpty ? "no seeds are configured" : lines.joined(separator: "; "))
+    }
+
+    // MARK: Operations
+
+    private func drain() {
+        let operations = inbox.withLock { inbox in
+            inbox.isScheduled = false
+            let operations = inbox.operations
+            inbox.operations = []
+            return operations
+        }
+        let now = NIODeadline.now()
+        for operation in operations { dispatch(operation, now) }
+        flush()
+        armSweep()
+    }
+
+    /// Sends what was encoded, one write for each connection.
+    func flush() {
+        guard !dirty.isEmpty else { return }
+        for link in dirty {
+            link.isDirty = false
+            link.connection?.flush()
+        }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    private func dispatch(_ operation: Operation, _ now: NIODeadline) {
+        guard life != .closed else { return operation.complete(.failure(.closed)) }
+        guard !operation.isDone else { return }
+        guard let link = choose(operation, now), let connection = link.connection, let node = link.nodeID else {
+            return noNode(operation, now)
+        }
+        guard let id = link.requests.insert(operation) else {
+            counters.overloaded.count()
+            return fail(operation, .overloaded("\(link.requests.count) requests are in flight to '\(link.name)', the most there may be"))
+        }
+        operation.inFlight += 1
+        operation.noteTried(node)
+        operation.attemptDeadline = now + .milliseconds(operation.attemptMs)
+        connection.send(operation.message, requestID: id, answer: false)
+        guard !link.isDirty else { return }
+        link.isDirty = true
+        dirty.append(link)
+    }
+
+    /// The best node that has not been tried in this round; nil when there is none.
+    private func choose(_ operation: Operation, _ now: NIODeadline) -> NodeLink? {
+        switch operation.route {
+        case .node(let id), .primary(let id):
+            return nodes[id].flatMap { operation.hasTried(id) ? nil : $0 }
+        case .key(let key):
+            guard let table else { return nil }
+            let replicas = table.replicas(of: key.token)
+            if let link = first(of: replicas, operation, { !$0.isDoubted && $0.avoidUntil <= now }) { return link }
+            if let link = first(of: replicas, operation, { _ in true }) { return link }
+            return next(operation, now)
+        case .anyNode:
+            return next(operation, now)
+        }
+    }
+
+    private func first(of replicas: [NodeID], _ operation: Operation, _ isGood: (NodeLink) -> Bool) -> NodeLink? {
+        for id in replicas {
+            if let link = nodes[id], !operation.hasTried(id), isGood(link) { return link }
+        }
+        return nil
+    }
+
+    /// The nodes in turn, silent and doubted ones last.
+    private func next(_ operation: Operation, _ now: NIODeadline) -> NodeLink? {
+        turn &+= 1
+        var second: NodeLink?
+        for step in open.indices {
+            let link = open[(turn &+ step) % open.count]
+            guard let id = link.nodeID, !operation.hasTried(id) else { continue }
+            if !link.isDoubted, link.avoidUntil <= now { return link }
+            second = second ?? link
+        }
+        return second
+    }
+
+    private func noNode(_ operation: Operation, _ now: NIODeadline) {
+        guard operation.inFlight == 0 else { return }
+        if case .primary(let id) = operation.route {
+            return operation.complete(.failure(operation.lastError ?? .unreachable("node \(id) is not connected: \(report)")))
+        }
+        guard waiting.count < ClientLimits.waitingMax else {
+            counters.overloaded.count()
+            return fail(operation, .overloaded("\(waiting.count) operations wait for a node to become reachable: \(report)"))
+        }
+        operation.forgetTried()
+        operation.retryAt = now + .milliseconds(Int64(operation.backoff.pause(jitter: random.next())))
+        waiting.append(operation)
+    }
+
+    private func fail(_ operation: Operation, _ error: ClientError) {
+        guard operation.inFlight == 0 else { return operation.lastError = error }
+        operation.complete(.failure(error))
+    }
+
+    /// An answer, or news that came without a request.
+    func received(_ frame: Frame, on link: NodeLink) {
+        if frame.header.epoch > epoch { refresh(from: link.nodeID) }
+        guard frame.header.flags.contains(.answer) else {
+            if case .error(let error) = frame.message { logger.warning("'\(link.name)' complains (\(error.code)): \(error.detail)") }
+            return
+        }
+        guard let operation = link.requests.remove(frame.header.requestID) else { return counters.lateAnswers.count() }
+        operation.inFlight -= 1
+        guard !operation.isDone else { return counters.lateAnswers.count() }
+        guard case .error(let error) = frame.message else { return operation.complete(.success(frame.message)) }
+        refused(operation, error, by: link)
+    }
+
+    private func refused(_ operation: Operation, _ error: ErrorMessage, by link: NodeLink) {
+        if error.code == .staleEpoch || error.code == .notPrimary { refresh(from: link.nodeID) }
+        let refusal = Refusal(error, of: operation.safety, from: link.name)
+        if case .outcomeUnknown = refusal.error { counters.outcomesUnknown.count() }
+        if case .final(let error) = refusal { return operation.complete(.failure(error)) }
+        operation.lastError = refusal.error
+        again(operation)
+    }
+
+    /// Another node, unless one is still being waited for.
+    private func again(_ operation: Operation) {
+        guard operation.inFlight == 0 else { return }
+        counters.retries.count()
+        dispatch(operation, .now())
+        armSweep()
+    }
+
+    /// The connection of a link ended with these requests in flight.
+    func lost(_ link: NodeLink, node: NodeID?, _ requests: [Operation], _ reason: CloseReason) {
+        open.removeAll { $0 === link }
+        guard life == .running else { return }
+        if let node, nodes[node] === link {
+            nodes[node] = nil
+            // Another address may lead to the same node.
+            for other in links where other.isAlias { other.start() }
+            refresh()
+        }
+        for operation in requests {
+            operation.inFlight -= 1
+            guard !operation.isDone else { continue }
+            let detail = "the connection to '\(link.name)' at \(link.address) was lost before it answered: \(reason)"
+            if operation.isOnce {
+                counters.outcomesUnknown.count()
+                operation.complete(.failure(.outcomeUnknown(detail)))
+            } else {
+                operation.lastError = .unreachable(detail)
+                again(operation)
+            }
+        }
+        flush()
+    }
+
+    // MARK: Deadlines
+
+    private func armSweep() {
+        guard sweep == nil, life != .closed else { return }
+        guard !waiting.isEmpty || !readyWaiters.isEmpty || links.contains(where: { $0.requests.count > 0 }) else { return }
+        sweep = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ClientLimits.sweepMs)) { [weak self] in
+            self?.sweep = nil
+            self?.lookOver()
+        }
+    }
+
+    /// One pass over everything that waits. The requests of a link are looked over first and ended after: what ends one
+    /// may send the next.
+    private func lookOver() {
+        let now = NIODeadline.now()
+        for link in links where link.requests.count > 0 {
+            var silent: [Operation] = []
+            var over: [Operation] = []
+            link.requests.removeAll { operation in
+                if operation.isDone { return true }
+                if now >= operation.deadline + .milliseconds(operation.isOnce ? ClientLimits.answerGraceMs : 0) {
+                    over.append(operation)
+                    return true
+                }
+                if now >= operation.attemptDeadline, !operation.isOnce { silent.append(operation) }
+                return false
+            }
+            for operation in over { end(operation, at: link, now) }
+            for operation in silent { askAnother(operation, than: link, now) }
+        }
+        let operations = waiting
+        waiting.removeAll(keepingCapacity: true)
+        for operation in operations where !operation.isDone {
+            if now >= operation.deadline {
+                counters.timeouts.count()
+                operation.complete(.failure(operation.lastError ?? .unreachable(report)))
+            } else if now >= operation.retryAt {
+                dispatch(operation, now)
+            } else {
+                waiting.append(operation)
+            }
+        }
+        settleReady(now)
+        flush()
+        armSweep()
+    }
+
+    /// Ends an operation in flight whose time is up.
+    private func end(_ operation: Operation, at link: NodeLink, _ now: NIODeadline) {
+        operation.inFlight -= 1
+        guard !operation.isDone else { return }
+        counters.timeouts.count()
+        link.avoidUntil = now + .milliseconds(ClientLimits.avoidMs)
+        let detail = "'\(link.name)' at \(link.address) has not answered in time"
+        if operation.isOnce {
+            counters.outcomesUnknown.count()
+            operation.complete(.failure(.outcomeUnknown(detail)))
+        } else {
+            operation.complete(.failure(operation.lastError ?? .unreachable(detail)))
+        }
+    }
+
+    /// A node has not answered a read for long: it is avoided, and another one is asked too.
+    private func askAnother(_ operation: Operation, than link: NodeLink, _ now: NIODeadline) {
+        guard !operation.isDone else { return }
+        counters.silences.count()
+        link.avoidUntil = now + .milliseconds(ClientLimits.avoidMs)
+        operation.attemptDeadline = .distantFuture
+        if case .primary = operation.route {
+            let detail = "'\(link.name)' at \(link.address) has not answered for \(operation.attemptMs) ms"
+            return operation.complete(.failure(.unreachable(detail)))
+        }
+        counters.retries.count()
+        dispatch(operation, now)
+    }
+
+    private func settleReady(_ now: NIODeadline) {
+        guard !readyWaiters.isEmpty else { return }
+        let isReady = isReady
+        readyWaiters.removeAll { waiter in
+            guard isReady || now >= waiter.deadline else { return false }
+            waiter.continuation.resume(returning: isReady ? nil : .unreachable(report))
+            return true
+        }
+    }
+
+    // MARK: The cluster
+
+    /// A link's connection opened.
+    func opened(_ link: NodeLink) {
+        guard life == .running, let node = link.nodeID else { return link.stop() }
+        counters.connects.count()
+        if let other = nodes[node], other !== link { return link.rest() }
+        nodes[node] = link
+        open.append(link)
+        refresh(from: node)
+        wake()
+    }
+
+    /// Tries everything that waits now instead of after its pause.
+    private func wake() {
+        let now = NIODeadline.now()
+        let operations = waiting
+        waiting.removeAll(keepingCapacity: true)
+        for operation in operations { dispatch(operation, now) }
+        settleReady(now)
+        flush()
+        armSweep()
+    }
+
+    /// Asks for the ring and the members: `node`, or any. One request at a time.
+    private func refresh(from node: NodeID? = nil) {
+        guard life == .running, !open.isEmpty else { return }
+        guard !isRefreshing else { return refreshAgain = refreshAgain ?? node }
+        isRefreshing = true
+        counters.refreshes.count()
+        let operation = Operation(
+            message: .clusterRequest, route: node.map { .primary($0) } ?? .anyNode, safety: .repeatable,
+            timeoutMs: configuration.operationTimeoutMs, attemptMs: ClientLimits.attemptMsMin,
+            completion: .engine { [weak self] result in self?.refreshed(result) })
+        dispatch(operation, .now())
+        flush()
+        armSweep()
+    }
+
+    private func refreshed(_ result: Result<Message, ClientError>) {
+        isRefreshing = false
+        guard life == .running else { return }
+        if case .success(.clusterState(let state)) = result { apply(state) }
+        guard let node = refreshAgain else { return }
+        refreshAgain = nil
+        // Not at once: a node that always answers with news must not keep this busy.
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ClientLimits.sweepMs)) { [weak self] in self?.refresh(from: node) }
+    }
+
+    private func apply(_ state: ClusterState) {
+        if let ring = state.ring {
+            guard ring.epoch >= epoch else { return }
+            if ring != table?.ring { table = RouteTable(ring) }
+        } else if table != nil {
+            return
+        }
+        cluster.withLock { $0 = state }
+        for member in state.members { nodes[member.identity.id]?.isDoubted = member.state != .alive }
+        updateLinks(members: state.members)
+        wake()
+    }
+
+    /// One link for every seed and every node that the members and the ring name; those of nobody are dropped.
+    private func updateLinks(members: [MemberInfo]) {
+        var wanted = configuration.seeds
+        for member in members where member.identity.role == .node && member.state != .left { wanted.append(member.identity.address) }
+        for member in table?.ring.members ?? [] { wanted.append(member.address) }
+        for link in links where !wanted.contains(link.address) { link.stop() }
+        links.removeAll { !wanted.contains($0.address) }
+        var transport = TransportConfiguration(
+            clusterName: configuration.clusterName, secret: configuration.secret,
+            identity: PeerIdentity(role: configuration.role, id: .none, name: configuration.name, incarnation: incarnation, address: ""))
+        transport.reconnectPauseMs = configuration.reconnectPauseMs
+        for address in wanted where !address.isEmpty && !links.contains(where: { $0.address == address }) {
+            let link = NodeLink(address: address, engine: self, configuration: transport)
+            links.append(link)
+            link.start()
+        }
+    }
+}
