@@ -1,5 +1,5 @@
-/// Ids of deliveries: 26 characters that sort in the order of creation, ULID in form (48 bits of milliseconds since 1970,
-/// then 80 random bits, in Crockford's base 32).
+/// Ids of deliveries: 26 characters that sort in the order of creation, ULID in form (48 bits of milliseconds since
+/// 1970, then 80 random bits, in Crockford's base 32).
 package enum DeliveryID {
     private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
 
@@ -11,8 +11,12 @@ package enum DeliveryID {
         var characters = timePart(timeMs)
         let high = generator.next()
         let low = generator.next()
-        for shift in stride(from: 35, through: 0, by: -5) { characters.append(alphabet[Int((high >> UInt64(shift)) & 31)]) }
-        for shift in stride(from: 35, through: 0, by: -5) { characters.append(alphabet[Int((low >> UInt64(shift)) & 31)]) }
+        for shift in stride(from: 35, through: 0, by: -5) {
+            characters.append(alphabet[Int((high >> UInt64(shift)) & 31)])
+        }
+        for shift in stride(from: 35, through: 0, by: -5) {
+            characters.append(alphabet[Int((low >> UInt64(shift)) & 31)])
+        }
         return String(decoding: characters, as: UTF8.self)
     }
 

@@ -17,7 +17,8 @@ package struct DispatcherConfiguration: Sendable {
     package var housekeepingMs: UInt64 = 1_000
     /// How often drones and open deliveries are listed again, in ms: it bounds how long a lost event is missed.
     package var rescanMs: UInt64 = 5_000
-    /// How long the lease lasts without renewal, in ms; it is renewed three times as often. A standby takes over within it.
+    /// How long the lease lasts without renewal, in ms; it is renewed three times as often. A standby takes over within
+    /// it.
     package var leaseMs: UInt64 = 5_000
     /// How far two clocks of the cluster may differ, in ms.
     package var clockDriftMaxMs: UInt64 = 500
@@ -32,8 +33,9 @@ package struct DispatcherConfiguration: Sendable {
 
 /// Assigns deliveries to drones and follows them to their end.
 ///
-/// Several may run: one holds the lease and decides, the others keep their picture of the fleet up to date and take over
-/// within the lease. Safety does not rest on the lease: every decision is a compare-and-set on the version it was made on.
+/// Several may run: one holds the lease and decides, the others keep their picture of the fleet up to date and take
+/// over within the lease. Safety does not rest on the lease: every decision is a compare-and-set on the version it was
+/// made on.
 package final class Dispatcher<Cluster: FleetCluster>: Service {
     /// What a dispatcher counts.
     package enum Count: String, CaseIterable, Sendable {
@@ -56,6 +58,7 @@ package final class Dispatcher<Cluster: FleetCluster>: Service {
     private let lease = Mutex<HeldLease?>(nil)
     private let state: Mutex<DispatcherState?> = Mutex(nil)
     private let pause: Mutex<GrowingPause>
+    private let newest = Mutex(NewestIDs(capacity: FleetStore<Cluster>.indexedDeliveriesMax))
     private let outputs: AsyncStream<DispatcherState.Output>
     private let outputsWriter: AsyncStream<DispatcherState.Output>.Continuation
 
@@ -169,23 +172,31 @@ package final class Dispatcher<Cluster: FleetCluster>: Service {
             let present = Set(drones.map(\.value.id))
             for id in known.0 where !present.contains(id) { feed(.droneGone(id)) }
 
+            let knownDeliveries = Set(known.1)
             // What is older than all open deliveries is closed and stays so; a minute covers ids of clocks behind ours.
             let recent = DeliveryID.lowerBound(timeMs: store.nowMs() - 60_000)
             let from = isFirst ? "" : min(known.1.first ?? recent, recent)
             var found: Set<String> = []
             try await store.forEachDelivery(from: from) { delivery in
                 found.insert(delivery.value.id)
-                if !delivery.value.status.isClosed || !delivery.value.marks.isEmpty || known.1.contains(delivery.value.id) {
-                    feed(.delivery(delivery))
-                }
+                newest.withLock { $0.insert(delivery.value.id) }
+                let isSettled = delivery.value.status.isClosed && delivery.value.marks.isEmpty
+                if !isSettled || knownDeliveries.contains(delivery.value.id) { feed(.delivery(delivery)) }
             }
             for id in known.1 where id >= from && !found.contains(id) { feed(.deliveryGone(id)) }
+            try await writeIndex()
             return true
         } catch {
             counters.add(.clusterErrors)
             logger.warning("the fleet could not be listed", metadata: ["reason": "\(error)"])
             return false
         }
+    }
+
+    /// Keeps `deliveries_index` for those who look for it; nothing of ours depends on it.
+    private func writeIndex() async throws(FleetStoreError) {
+        guard isLeading, let ids = newest.withLock({ $0.takeIfChanged() }) else { return }
+        try await store.writeDeliveriesIndex(ids)
     }
 
     // MARK: The lease

@@ -6,7 +6,8 @@ package struct DispatcherLimits: Sendable, Hashable {
     package var actionsMax = 512
     /// Waiting deliveries that one round looks at, oldest first: what two cores decide well within a round of 250 ms.
     package var consideredPerRound = 256
-    /// How old a mark gets, in ms, before the dispatcher publishes its event itself: whoever made the change comes first.
+    /// How old a mark gets, in ms, before the dispatcher publishes its event itself: whoever made the change comes
+    /// first.
     package var markGraceMs: Int64 = 2_000
     /// Ids of closed deliveries that are remembered so that late events about them are known to be old.
     package var closedRemembered = 50_000
@@ -19,9 +20,9 @@ package struct DispatcherLimits: Sendable, Hashable {
 
 /// What the dispatcher decides, as a value: it is told what the cluster holds and says what is to be done.
 ///
-/// Its picture of the fleet may be behind: every output is carried out by compare-and-set on the version the decision was
-/// made on, and what the cluster refuses comes back as an input. Nothing in it is needed after a restart: the next listing
-/// makes it again.
+/// Its picture of the fleet may be behind: every output is carried out by compare-and-set on the version the decision
+/// was made on, and what the cluster refuses comes back as an input. Nothing in it is needed after a restart: the next
+/// listing makes it again.
 package struct DispatcherState: Sendable {
     /// What the dispatcher is told.
     package enum Input: Sendable {
@@ -341,7 +342,8 @@ package struct DispatcherState: Sendable {
     }
 
     private mutating func lookAfterDrones(_ outputs: inout [Output]) {
-        for place in fleet.indices where !isHeld[place] && (fleet[place].status == .busy || fleet[place].mission != nil) {
+        for place in fleet.indices where !isHeld[place] && (fleet[place].status == .busy || fleet[place].mission != nil)
+        {
             let delivery = fleet[place].deliveryID.flatMap { deliveries[$0]?.value }
             if Reconcile.drone(fleet[place], delivery: delivery) != nil {
                 act(.verifyDrone(fleet[place].id, deliveryID: fleet[place].deliveryID), &outputs)
@@ -351,7 +353,8 @@ package struct DispatcherState: Sendable {
 }
 
 extension Array {
-    /// The first place whose element satisfies `isAtOrBehind`, which must hold of all after it; the count when none does.
+    /// The first place whose element satisfies `isAtOrBehind`, which must hold of all after it; the count when none
+    /// does.
     fileprivate func partitioningIndex(where isAtOrBehind: (Element) -> Bool) -> Int {
         var low = 0
         var high = count

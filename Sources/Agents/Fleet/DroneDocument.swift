@@ -2,9 +2,9 @@ package import FleetRules
 
 /// A drone as it is stored under `drone:{id}` and told on `drone_updates`.
 ///
-/// Beside the fields of the HTTP contract it holds what the fleet's own programs need: `altitude` (metres above ground),
-/// `mission` (the delivery's route, so that the simulator flies it without reading the delivery) and `token` (the fencing
-/// token of the dispatcher that gave the mission).
+/// Beside the fields of the HTTP contract it holds what the fleet's own programs need: `altitude` (metres above
+/// ground), `mission` (the delivery's route, so that the simulator flies it without reading the delivery) and `token`
+/// (the fencing token of the dispatcher that gave the mission).
 package struct DroneDocument: Codable, Sendable, Hashable {
     /// The drone.
     package var drone: Drone
@@ -31,7 +31,8 @@ package struct DroneDocument: Codable, Sendable, Hashable {
     /// Reads the fields; what a hand-written document may leave out has a default.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Field.self)
-        func word<Word: RawRepresentable>(_ field: Field, _ kind: Word.Type) throws -> Word where Word.RawValue == String {
+        func word<Word: RawRepresentable>(_ field: Field, _ kind: Word.Type) throws -> Word
+        where Word.RawValue == String {
             let text = try container.decode(String.self, forKey: field)
             guard let word = Word(rawValue: text) else {
                 throw DecodingError.dataCorruptedError(

@@ -44,8 +44,8 @@ package struct SimulatorConfiguration: Sendable {
 
 /// Flies the fleet: each tick moves every drone that flies or charges, writes it and tells of it.
 ///
-/// Several processes share the fleet by leases of its shares. A dispatcher's or an operator's write always wins a race: the
-/// tick is flown again from what they wrote.
+/// Several processes share the fleet by leases of its shares. A dispatcher's or an operator's write always wins a race:
+/// the tick is flown again from what they wrote.
 package final class DroneSimulator<Cluster: FleetCluster>: Service {
     /// What a simulator counts.
     package enum Count: String, CaseIterable, Sendable {
@@ -119,7 +119,8 @@ package final class DroneSimulator<Cluster: FleetCluster>: Service {
         _ = await untilAnswered("topic \(FleetNames.droneUpdates)") {
             try await self.store.cluster.ensureTopic(FleetNames.droneUpdates)
         }
-        if let made = await untilAnswered("the fleet", { try await self.store.registerFleet(self.configuration.plan) }) {
+        if let made = await untilAnswered("the fleet", { try await self.store.registerFleet(self.configuration.plan) })
+        {
             counters.add(.registered, UInt64(made))
             logger.info("fleet ready", metadata: ["registered": "\(made)"])
         }

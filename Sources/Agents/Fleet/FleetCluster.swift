@@ -31,8 +31,8 @@ package protocol FleetCluster: Sendable {
     func release(_ name: String, token: Ballot) async throws(ClientError) -> WriteAnswer
     /// Makes a topic when it does not exist.
     func ensureTopic(_ name: String) async throws(ClientError)
-    /// Hands over every record that comes to a topic from now on, one partition's at a time and in order, until the task
-    /// is cancelled.
+    /// Hands over every record that comes to a topic from now on, one partition's at a time and in order, until the
+    /// task is cancelled.
     func follow(
         _ topic: String, logger: Logger, _ handle: @escaping @Sendable ([PositionedRecord]) async throws -> Void
     ) async throws

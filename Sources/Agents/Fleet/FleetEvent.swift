@@ -3,9 +3,9 @@ package import Wire
 
 /// Events of the fleet as records of its topics, and back.
 ///
-/// The value is the document. Headers say what a consumer needs beside it: `event-id` (equal for two copies of one event,
-/// so that the second can be dropped), `version` (of the document in the cluster; newer is greater) and `by` (who
-/// published it).
+/// The value is the document. Headers say what a consumer needs beside it: `event-id` (equal for two copies of one
+/// event, so that the second can be dropped), `version` (of the document in the cluster; newer is greater) and `by`
+/// (who published it).
 package enum FleetEvent: Sendable, Hashable {
     /// A drone changed; `version` is that of its document.
     case drone(Drone, version: Ballot)

@@ -22,6 +22,8 @@ package enum FleetNames {
     package static let zonesConfig = Key("zones_config")
     /// The ids of the registered drones; nothing here reads it but the registration itself.
     package static let dronesIndex = Key("drones_index")
+    /// The newest deliveries' ids; nothing here reads it.
+    package static let deliveriesIndex = Key("deliveries_index")
     /// The lock of the dispatcher that decides.
     package static let dispatcherLock = "drone-dispatcher"
 

@@ -52,8 +52,8 @@ extension FleetStore {
 
     /// Registers a fleet on a cluster that has none.
     ///
-    /// Any number of processes may do so at once, and one that dies halfway is carried on by the next: the drones of a plan
-    /// are the same whoever makes them, and each is stored only when it does not exist.
+    /// Any number of processes may do so at once, and one that dies halfway is carried on by the next: the drones of a
+    /// plan are the same whoever makes them, and each is stored only when it does not exist.
     /// - Returns: how many drones this call stored; 0 when the cluster had a fleet.
     package func registerFleet(_ plan: FleetPlan, concurrency: Int = 256) async throws(FleetStoreError) -> Int {
         let key = FleetNames.dronesIndex

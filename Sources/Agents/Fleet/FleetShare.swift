@@ -7,8 +7,8 @@ package enum FleetShare {
         Int(XXH64.hash(Array(droneID.utf8)) % UInt64(max(1, slots)))
     }
 
-    /// The slots that fall to `owner` among the live processes, by rendezvous hashing (Thaler and Ravishankar 1998): when
-    /// a process comes or goes only the slots that must move do.
+    /// The slots that fall to `owner` among the live processes, by rendezvous hashing (Thaler and Ravishankar 1998):
+    /// when a process comes or goes only the slots that must move do.
     package static func slots(of owner: String, among live: [String], slots: Int) -> [Int] {
         let names = Set(live).union([owner]).sorted()
         return (0..<slots).filter { slot in

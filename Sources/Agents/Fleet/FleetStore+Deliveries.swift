@@ -36,6 +36,33 @@ package struct DeliveryPage: Sendable {
     package var nextCursor: String?
 }
 
+/// Where a listing goes on: below an id, with windows of the width that the density there asked for.
+private struct ListingCursor {
+    /// Ids below it follow; an id or the bound of a millisecond.
+    var upper: String
+    /// The moment of `upper`, rounded up.
+    var upperMs: Int64
+    var widthMs: Int64
+
+    var text: String { "\(upper).\(widthMs)" }
+
+    init(upper: String, upperMs: Int64, widthMs: Int64) {
+        self.upper = upper
+        self.upperMs = upperMs
+        self.widthMs = widthMs
+    }
+
+    /// Reads a cursor back; nil for any other text.
+    init?(_ text: String) {
+        let parts = text.split(separator: ".")
+        guard parts.count == 2, let width = Int64(parts[1]), (1...1 << 48).contains(width) else { return nil }
+        let padding = String(repeating: "0", count: max(0, 26 - parts[0].utf8.count))
+        guard let timeMs = DeliveryID.timeMs(of: parts[0] + padding) else { return nil }
+        // An id lies within its millisecond, a bound at its beginning.
+        self.init(upper: String(parts[0]), upperMs: padding.isEmpty ? timeMs + 1 : timeMs, widthMs: width)
+    }
+}
+
 extension FleetStore {
     // MARK: Ordering
 
@@ -56,7 +83,7 @@ extension FleetStore {
                     "has \(key.utf8.count) bytes, expected 1 to \(settings.idempotencyKeyBytesMax)"))
         }
         guard problems.isEmpty else { throw .invalid(problems) }
-        let city = try await zones()
+        let city = try await recentZones()
         let id = makeDeliveryID()
         let timestampMs = DeliveryID.timeMs(of: id) ?? nowMs()
         guard let idempotencyKey else {
@@ -133,65 +160,69 @@ extension FleetStore {
 
     /// A page of deliveries, newest first.
     ///
-    /// Ids sort by time and keys are listed forwards only, so the page is gathered from time windows that lead backwards
-    /// and grow while they are empty.
+    /// Ids sort by time and keys are listed forwards only, so the page is gathered from time windows that lead
+    /// backwards and grow while they are empty.
     /// - Parameters:
-    ///   - cursor: `nextCursor` of the page before.
+    ///   - cursor: `nextCursor` of the page before; any other text is `invalid`.
     ///   - limit: 1 to 1,000.
     ///   - statuses: nil for all.
     package func deliveries(
         cursor: String? = nil, limit: Int = 100, statuses: Set<DeliveryStatus>? = nil
     ) async throws(FleetStoreError) -> DeliveryPage {
         let wanted = max(1, min(limit, WireLimits.scanItemsMax))
+        let pageSize = min(WireLimits.scanItemsMax, max(100, 2 * wanted))
         var found: [Versioned<Delivery>] = []
         var lookedAt = 0
-        // Exclusive; the first window reaches a day beyond now, for gateways whose clocks are ahead.
-        var upper = cursor ?? DeliveryID.lowerBound(timeMs: nowMs() + 86_400_000)
-        var upperMs = cursor.map { (DeliveryID.timeMs(of: $0) ?? Self.boundMs($0) ?? nowMs()) + 1 } ?? nowMs() + 1
-        var widthMs: Int64 = 60_000
-        while upperMs > 0 {
-            let lowerMs = max(0, upperMs - widthMs)
+        // At first a window reaches a day beyond now, for gateways whose clocks are ahead.
+        var position = ListingCursor(
+            upper: DeliveryID.lowerBound(timeMs: nowMs() + 86_400_000), upperMs: nowMs() + 1, widthMs: 60_000)
+        if let cursor {
+            guard let given = ListingCursor(cursor) else {
+                throw .invalid([.init("cursor", "expected the next_cursor of a page, found \"\(cursor)\"")])
+            }
+            position = given
+        }
+        while position.upperMs > 0 {
+            let lowerMs = max(0, position.upperMs - position.widthMs)
             let lower = DeliveryID.lowerBound(timeMs: lowerMs)
-            let pageSize = min(WireLimits.scanItemsMax, max(100, 2 * wanted))
-            let most = widthMs > 1 ? 4 * pageSize : Int.max
-            guard let window = try await window(from: lower, to: upper, pageSize: pageSize, max: most) else {
-                widthMs = max(1, widthMs / 8)
+            let most = position.widthMs > 1 ? 4 * pageSize : Int.max
+            guard let window = try await window(from: lower, to: position.upper, pageSize: pageSize, max: most) else {
+                position.widthMs = max(1, position.widthMs / 8)
                 continue
             }
-            lookedAt += window.count
-            for delivery in window.reversed() where statuses?.contains(delivery.value.status) ?? true {
-                if found.count == wanted { return DeliveryPage(deliveries: found, nextCursor: found.last?.value.id) }
+            for item in window.reversed() {
+                guard let delivery = readable(item), statuses?.contains(delivery.value.status) ?? true else { continue }
+                if found.count == wanted {
+                    position.upper = found.last?.value.id ?? position.upper
+                    return DeliveryPage(deliveries: found, nextCursor: position.text)
+                }
                 found.append(delivery)
             }
-            upper = lower
-            upperMs = lowerMs
-            if lookedAt >= settings.deliveriesLookedAtMax, upperMs > 0 {
-                return DeliveryPage(deliveries: found, nextCursor: lower)
+            lookedAt += window.count
+            position.upper = lower
+            position.upperMs = lowerMs
+            if lookedAt >= settings.deliveriesLookedAtMax, lowerMs > 0 {
+                return DeliveryPage(deliveries: found, nextCursor: position.text)
             }
-            if window.count < wanted { widthMs *= 4 }
+            if window.count < wanted { position.widthMs *= 4 }
         }
         return DeliveryPage(deliveries: found, nextCursor: nil)
     }
 
-    /// The moment of a cursor that is a bound between two ids.
-    private static func boundMs(_ cursor: String) -> Int64? {
-        DeliveryID.timeMs(of: cursor + String(repeating: "0", count: max(0, 26 - cursor.utf8.count)))
-    }
-
-    /// The deliveries with ids in `from..<to`, oldest first; nil when there are more than `max`.
+    /// What is stored under ids in `from..<to`, oldest first; nil when there is more than `max`.
     private func window(
         from: String, to: String, pageSize: Int, max: Int
-    ) async throws(FleetStoreError) -> [Versioned<Delivery>]? {
-        var found: [Versioned<Delivery>] = []
-        // A scan begins behind `after`; nothing sorts between the bound without its last character and the bound but
-        // other ids' bounds, which are no keys.
+    ) async throws(FleetStoreError) -> [ScanItem]? {
+        var found: [ScanItem] = []
+        // A scan begins behind `after`: what lies between the shortened bound and the bound is passed over.
         var after = Array((FleetNames.deliveryPrefix + from.dropLast()).utf8)
+        let begin = FleetNames.delivery(from)
         let end = FleetNames.delivery(to)
         while true {
             let page = try await scan(prefix: FleetNames.deliveryPrefix, after: after, limit: pageSize)
-            for item in page.items where !(item.key < FleetNames.delivery(from)) {
+            for item in page.items where !(item.key < begin) {
                 guard item.key < end else { return found }
-                if let delivery = readable(item) { found.append(delivery) }
+                found.append(item)
                 if found.count > max { return nil }
             }
             guard let next = page.resumeAfter else { return found }
@@ -261,7 +292,8 @@ extension FleetStore {
         return await publishMarks(of: changed)
     }
 
-    /// Changes a delivery by compare-and-set; when somebody else was first, `change` is asked again about what is there.
+    /// Changes a delivery by compare-and-set; when somebody else was first, `change` is asked again about what is
+    /// there.
     /// - Parameters:
     ///   - start: the delivery as last seen.
     ///   - change: the next state, or nil to leave it.

@@ -96,7 +96,7 @@ extension FleetStore {
             problems.append(.init("position", "expected lat in -90…90 and lon in -180…180"))
         }
         guard var present = try await drone(id) else { throw .notFound(FleetNames.drone(id).description) }
-        let city = try await zones()
+        let city = try await recentZones()
         for _ in 0..<settings.attempts {
             if patch.status == .busy, present.value.status != .busy {
                 problems.append(.init("status", "a drone gets busy by a delivery only"))

@@ -1,12 +1,13 @@
 package import FleetRules
 package import Logging
 package import StormoClient
+import Synchronization
 import Wire
 
 /// Bounds of ``FleetStore``.
 package struct FleetStoreSettings: Sendable, Hashable {
-    /// Tries of one compare-and-set when others change the same document, or its outcome is unknown: more than a handful of
-    /// programs never write one document at once.
+    /// Tries of one compare-and-set when others change the same document, or its outcome is unknown: more than a
+    /// handful of programs never write one document at once.
     package var attempts = 8
     /// How long a closed delivery is kept, in ms: a week, so that the cluster does not grow without end. Nil keeps it.
     package var closedDeliveryTtlMs: UInt64? = 7 * 86_400_000
@@ -14,6 +15,8 @@ package struct FleetStoreSettings: Sendable, Hashable {
     package var idempotencyTtlMs: UInt64 = 86_400_000
     /// Longest idempotency key in bytes: with its prefix it still fits into a key.
     package var idempotencyKeyBytesMax = 255
+    /// How long the city is remembered for naming zones, in ms: it hardly ever changes, and each order asks for it.
+    package var cityRememberedMs: Int64 = 5_000
     /// Most drones one listing reads: ten times the fleet that is asked for.
     package var dronesMax = 100_000
     /// Most deliveries one page looks at, so that a filter that matches little cannot read everything at once.
@@ -70,9 +73,9 @@ package enum FleetStoreError: Error, Sendable, Hashable, CustomStringConvertible
 
 /// The fleet's documents in the cluster: what the gateway and the agents share.
 ///
-/// Every change is a compare-and-set on the version that was read. A change of a delivery carries a mark in the document
-/// until its event is published: whoever finds a mark publishes (``publishMarks(of:)``), so an event is told at least
-/// once, and its `event-id` header tells a second copy from a second event.
+/// Every change is a compare-and-set on the version that was read. A change of a delivery carries a mark in the
+/// document until its event is published: whoever finds a mark publishes (``publishMarks(of:)``), so an event is told
+/// at least once, and its `event-id` header tells a second copy from a second event.
 package struct FleetStore<Cluster: FleetCluster>: Sendable {
     /// The cluster the documents are in.
     package let cluster: Cluster
@@ -89,6 +92,7 @@ package struct FleetStore<Cluster: FleetCluster>: Sendable {
 
     private let random: @Sendable () -> SplitMix64
     private let logger: Logger
+    private let remembered = RememberedCity()
 
     /// A store over a cluster.
     /// - Parameters:
@@ -116,6 +120,15 @@ package struct FleetStore<Cluster: FleetCluster>: Sendable {
     }
 
     // MARK: The city
+
+    /// The stored city as of the last seconds: for orders, which need it to name their zone only.
+    func recentZones() async throws(FleetStoreError) -> City {
+        let now = nowMs()
+        if let city = remembered.city(atMs: now, rememberedForMs: settings.cityRememberedMs) { return city }
+        let city = try await zones()
+        remembered.remember(city, atMs: now)
+        return city
+    }
 
     /// The stored city; when there is none the default is stored, the same for every caller, however many ask at once.
     package func zones() async throws(FleetStoreError) -> City {
@@ -151,8 +164,8 @@ package struct FleetStore<Cluster: FleetCluster>: Sendable {
 
     /// Replaces a document under the version that was read.
     ///
-    /// When the outcome is unknown the same compare-and-set is sent again: it cannot be applied twice, and a refusal that
-    /// shows the very bytes that were to be written means that it was applied.
+    /// When the outcome is unknown the same compare-and-set is sent again: it cannot be applied twice, and a refusal
+    /// that shows the very bytes that were to be written means that it was applied.
     func replace<Value>(
         _ key: Key, _ old: Condition, with bytes: [UInt8], ttlMs: UInt64? = nil, value: Value,
         read: (VersionedValue) throws(DocumentError) -> Value
@@ -206,5 +219,21 @@ package struct FleetStore<Cluster: FleetCluster>: Sendable {
         logger.warning(
             "event not published yet, its mark stays",
             metadata: ["delivery": "\(delivery.id)", "reason": "\(error)"])
+    }
+}
+
+/// The city as last read.
+private final class RememberedCity: Sendable {
+    private let held = Mutex<(city: City, atMs: Int64)?>(nil)
+
+    func city(atMs nowMs: Int64, rememberedForMs: Int64) -> City? {
+        held.withLock { held in
+            guard let held, nowMs - held.atMs < rememberedForMs, nowMs >= held.atMs else { return nil }
+            return held.city
+        }
+    }
+
+    func remember(_ city: City, atMs: Int64) {
+        held.withLock { $0 = (city, atMs) }
     }
 }

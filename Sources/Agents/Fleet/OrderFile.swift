@@ -1,5 +1,5 @@
-import FoundationEssentials
 package import FleetRules
+import FoundationEssentials
 import Wire
 
 /// Why a file of orders or weights could not be used.
@@ -13,8 +13,8 @@ package struct OrderFileError: Error, Sendable, Hashable, CustomStringConvertibl
     package var description: String { "\(path): \(problem)" }
 }
 
-/// Reads recorded orders and weight percentiles from CSV files (RFC 4180 without quoted fields; the first line names the
-/// columns, in any order).
+/// Reads recorded orders and weight percentiles from CSV files (RFC 4180 without quoted fields; the first line names
+/// the columns, in any order).
 package enum OrderFile {
     /// What a file held.
     package struct Contents: Sendable {
@@ -35,8 +35,8 @@ package enum OrderFile {
     /// Largest file that is read whole, in bytes: a few million orders.
     private static let bytesMax = 512 << 20
 
-    /// Reads a file of orders: `time, origin_lat, origin_lon, destination_lat, destination_lon, weight_kg` with `time` in
-    /// RFC 3339 or seconds; or trips of New York taxis, which are laid over the city and given weights.
+    /// Reads a file of orders: `time, origin_lat, origin_lon, destination_lat, destination_lon, weight_kg` with `time`
+    /// in RFC 3339 or seconds; or trips of New York taxis, which are laid over the city and given weights.
     package static func orders(
         path: String, city: City, weights: WeightTable, maxWeightKg: Double, seed: UInt64
     ) throws(OrderFileError) -> Contents {
@@ -236,7 +236,8 @@ private struct Table {
         guard found.count == wanted.count else {
             throw OrderFileError(
                 path: path,
-                problem: "expected the columns \(wanted.joined(separator: ", ")), found \(names.joined(separator: ", "))")
+                problem:
+                    "expected the columns \(wanted.joined(separator: ", ")), found \(names.joined(separator: ", "))")
         }
         return found
     }

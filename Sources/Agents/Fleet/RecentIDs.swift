@@ -29,3 +29,32 @@ package struct RecentIDs: Sendable {
         return true
     }
 }
+
+/// The greatest ids met, which for deliveries are the newest.
+package struct NewestIDs: Sendable {
+    private let capacity: Int
+    private var ids: [String] = []
+    private var isChanged = false
+
+    /// Keeps up to `capacity` ids.
+    package init(capacity: Int) {
+        self.capacity = max(1, capacity)
+    }
+
+    /// Takes an id in; nearly always it is the greatest or one that is known.
+    package mutating func insert(_ id: String) {
+        if ids.count == capacity, let least = ids.first, id < least { return }
+        let place = (ids.lastIndex { $0 <= id } ?? -1) + 1
+        if place > 0, ids[place - 1] == id { return }
+        ids.insert(id, at: place)
+        if ids.count > capacity { ids.removeFirst() }
+        isChanged = true
+    }
+
+    /// All ids, greatest first, when there is a new one since the last call.
+    package mutating func takeIfChanged() -> [String]? {
+        guard isChanged else { return nil }
+        isChanged = false
+        return ids.reversed()
+    }
+}

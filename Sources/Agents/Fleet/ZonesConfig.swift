@@ -1,6 +1,7 @@
 package import FleetRules
 
-/// The city as it is stored under `zones_config` and answered by `GET /zones`. Polygons are `[longitude, latitude]` pairs.
+/// The city as it is stored under `zones_config` and answered by `GET /zones`. Polygons are `[longitude, latitude]`
+/// pairs.
 package struct ZonesConfig: Codable, Sendable, Hashable {
     /// A rectangle.
     package struct Bounds: Codable, Sendable, Hashable {

@@ -23,10 +23,12 @@ package struct FleetSize: Sendable {
         assignment = Assignment(settings: settings, city: city)
     }
 
-    /// Idle drones that go charging: all under the low mark, and for each delivery that waits for nothing but energy one.
+    /// Idle drones that go charging: all under the low mark, and for each delivery that waits for nothing but energy
+    /// one.
     ///
-    /// The second rule keeps a delivery from waiting for ever while every idle drone is above the mark and too low for it.
-    /// A drone that charges already and will be able to fly it counts, so a waiting delivery sends one drone, not all.
+    /// The second rule keeps a delivery from waiting for ever while every idle drone is above the mark and too low for
+    /// it. A drone that charges already and will be able to fly it counts, so a waiting delivery sends one drone, not
+    /// all.
     /// - Parameters:
     ///   - drones: the fleet, in a fixed order.
     ///   - waiting: demands that found no drone in this round.

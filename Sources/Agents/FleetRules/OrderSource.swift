@@ -32,8 +32,9 @@ package struct WeightTable: Sendable, Hashable {
         self.rows = rows
     }
 
-    /// Shares of shipping weights as published for 32,945 products of a Brazilian marketplace: 21 % up to 250 g, 41 % up
-    /// to 500 g, 61 % up to 1 kg, 76 % up to 2 kg, 87 % up to 5 kg, 94 % up to 10 kg, 97 % up to 15 kg, cut at 30 kg.
+    /// Shares of shipping weights as published for 32,945 products of a Brazilian marketplace: 21 % up to 250 g, 41 %
+    /// up to 500 g, 61 % up to 1 kg, 76 % up to 2 kg, 87 % up to 5 kg, 94 % up to 10 kg, 97 % up to 15 kg, cut at 30
+    /// kg.
     package static let marketplace = WeightTable(trusted: [
         Row(percent: 0, grams: 50), Row(percent: 21, grams: 250), Row(percent: 41, grams: 500),
         Row(percent: 61, grams: 1_000), Row(percent: 76, grams: 2_000), Row(percent: 87, grams: 5_000),
