@@ -45,7 +45,8 @@ struct FleetAssignmentTests {
             + model.leg(.light, distanceM: demand.origin.distance(to: demand.destination), payloadKg: 0.5).energyWh
             + model.leg(.light, distanceM: home.distanceM, payloadKg: 0).energyWh
         let needed = wattHours / 260 * 100 + settings.reservePercent
-        guard case .success(let estimate) = rule.estimate(drone("a", battery: needed + 1e-9, north: 0.02), demand) else {
+        guard case .success(let estimate) = rule.estimate(drone("a", battery: needed + 1e-9, north: 0.02), demand)
+        else {
             Issue.record("refused with just enough")
             return
         }
@@ -90,9 +91,12 @@ struct FleetAssignmentTests {
     }
 
     @Test func theSoonestPickUpWinsAndTiesGoToTheSmallerID() {
-        let fleet = [drone("d9", north: 0.01), drone("d3", north: 0.004), drone("d2", north: 0.004), drone("d1", north: 0.02)]
+        let fleet = [
+            drone("d9", north: 0.01), drone("d3", north: 0.004), drone("d2", north: 0.004), drone("d1", north: 0.02),
+        ]
         #expect(rule.choose(among: fleet, for: demand).map { fleet[$0.index].id } == "d2")
-        #expect(rule.choose(among: fleet, for: demand, isFree: { fleet[$0].id != "d2" }).map { fleet[$0.index].id } == "d3")
+        #expect(
+            rule.choose(among: fleet, for: demand, isFree: { fleet[$0].id != "d2" }).map { fleet[$0.index].id } == "d3")
         // A faster class farther away may be there sooner: 18 m/s against 14 m/s over much the same way.
         let mixed = [drone("d1", .light, north: 0.030), drone("d2", .heavy, north: 0.031)]
         #expect(rule.choose(among: mixed, for: demand).map { mixed[$0.index].id } == "d2")

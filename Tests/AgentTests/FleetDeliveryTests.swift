@@ -5,7 +5,8 @@ import Testing
 struct FleetDeliveryTests {
     static func pending() -> Delivery {
         Delivery(
-            id: "D", origin: .init(latitude: 41.9, longitude: 12.47), destination: .init(latitude: 41.88, longitude: 12.5),
+            id: "D", origin: .init(latitude: 41.9, longitude: 12.47),
+            destination: .init(latitude: 41.88, longitude: 12.5),
             weightKg: 0.5, timestampMs: 1_000, zone: "centro")
     }
 
@@ -13,7 +14,8 @@ struct FleetDeliveryTests {
         let delivery = pending()
         return Drone(id: id, type: .light, status: .idle, battery: 80, position: delivery.origin).assigned(
             Mission(
-                deliveryID: "D", origin: delivery.origin, destination: delivery.destination, weightKg: 0.5, stage: stage),
+                deliveryID: "D", origin: delivery.origin, destination: delivery.destination, weightKg: 0.5, stage: stage
+            ),
             token: "7")
     }
 

@@ -40,11 +40,15 @@ struct FleetOrderTests {
     @Test func weightsFollowTheirPercentiles() {
         var generator = SplitMix64(seed: 3)
         let draws = (0..<20_000).map { _ in WeightTable.marketplace.draw(using: &generator) }
-        for (kilograms, share) in [(0.25, 0.21), (0.5, 0.41), (1.0, 0.61), (2, 0.76), (5, 0.87), (10, 0.94), (15, 0.97)] {
+        for (kilograms, share) in [
+            (0.25, 0.21), (0.5, 0.41), (1.0, 0.61), (2, 0.76), (5, 0.87), (10, 0.94), (15, 0.97),
+        ] {
             let drawn = Double(draws.filter { $0 <= kilograms }.count) / 20_000
             #expect(abs(drawn - share) < 0.015, "\(kilograms) kg: \(drawn)")
         }
-        let table = WeightTable([.init(percent: 0, grams: 0), .init(percent: 50, grams: 1_000), .init(percent: 100, grams: 3_000)])
+        let table = WeightTable([
+            .init(percent: 0, grams: 0), .init(percent: 50, grams: 1_000), .init(percent: 100, grams: 3_000),
+        ])
         #expect(table?.kilograms(atPercent: 25) == 0.5)
         #expect(table?.kilograms(atPercent: 75) == 2)
         #expect(table?.kilograms(atPercent: 100) == 3)
@@ -102,7 +106,11 @@ struct FleetOrderTests {
         // The tighter of both directions: 0.18 degrees of latitude into 0.20.
         #expect(abs(fit.scale - 0.20 / 0.18) < 1e-9)
         #expect(fit.place(GeoPoint(latitude: 41.5, longitude: -73.9)) == nil)
-        #expect(CityFit(source: GeoBounds(minLatitude: 1, minLongitude: 1, maxLatitude: 1, maxLongitude: 1), target: City.rome.bounds).scale == 1)
+        #expect(
+            CityFit(
+                source: GeoBounds(minLatitude: 1, minLongitude: 1, maxLatitude: 1, maxLongitude: 1),
+                target: City.rome.bounds
+            ).scale == 1)
     }
 
     @Test func theCoreLeavesOutTheOutermostPoints() throws {
