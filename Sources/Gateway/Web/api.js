@@ -46,18 +46,10 @@ export class Problem extends Error {
     }
 }
 
-/** The refused fields of a 422, as a list of objects or as one object from field to reason. */
+/** The refused fields of a 422. */
 function readFields(errors) {
-    if (Array.isArray(errors)) {
-        return errors.map((error) => ({
-            name: String(error?.field ?? error?.pointer ?? ""),
-            reason: String(error?.detail ?? error?.message ?? error?.reason ?? error ?? ""),
-        }));
-    }
-    if (errors && typeof errors === "object") {
-        return Object.entries(errors).map(([name, reason]) => ({ name, reason: String(reason) }));
-    }
-    return [];
+    if (!Array.isArray(errors)) return [];
+    return errors.map((error) => ({ name: String(error?.field ?? ""), reason: String(error?.detail ?? "") }));
 }
 
 /** Who is signed in on this page. Fires `change`; and `needed` when a call was refused for want of a token. */
@@ -128,12 +120,16 @@ export async function send(path, options = {}) {
 }
 
 /** Calls the gateway with JSON and returns `{ body, etag }`. */
-export async function call(method, path, { body, headers = {} } = {}) {
+export async function call(method, path, { body, headers = {}, timeoutMs = CALL_TIMEOUT_MS } = {}) {
     const response = await send(path, {
         method,
-        headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+        headers: {
+            Accept: "application/json",
+            ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+            ...headers,
+        },
         body: body === undefined ? undefined : JSON.stringify(body),
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
     });
     try {
         const text = await response.text();

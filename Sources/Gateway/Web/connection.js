@@ -7,6 +7,8 @@ import { gateway } from "./api.js";
 
 /** A lost connection is "reconnecting" for this long; then what is shown is called stale. */
 const STALE_AFTER_MS = 5_000;
+/** Without a sign of life for this long nothing is called live: silence is looked into every 4 s, for at most 3 s. */
+const DOUBT_AFTER_MS = 8_500;
 
 /**
  * Shows the state of a stream in the header and as `data-connection` of the body: "connecting" (nothing loaded yet),
@@ -20,8 +22,8 @@ export function showConnection(stream, isWhole) {
 
     function render() {
         const now = Date.now();
-        const live = stream.phase === "open" && isWhole();
-        if (live) liveUntil = stream.heardAt;
+        const live = stream.phase === "open" && now - stream.aliveAt < DOUBT_AFTER_MS && isWhole();
+        if (live) liveUntil = stream.aliveAt;
         let state = "connecting";
         if (live) state = "live";
         else if (liveUntil !== null) state = now - liveUntil > STALE_AFTER_MS ? "stale" : "reconnecting";
@@ -33,7 +35,8 @@ export function showConnection(stream, isWhole) {
             reconnecting: "Reconnecting",
             stale: `Stale since ${localTime(liveUntil)}`,
         }[state]);
-        chip.title = liveUntil === null ? "" : `Last heard from ${gateway.name || "the gateway"} at ${utcTime(liveUntil)}`;
+        const name = gateway.name || "the gateway";
+        chip.title = liveUntil === null ? "" : `Last heard from ${name} at ${utcTime(liveUntil)}`;
         setText(detail, describe(stream, live, now));
     }
 
@@ -42,7 +45,10 @@ export function showConnection(stream, isWhole) {
 }
 
 function describe(stream, live, now) {
-    if (live) return now - stream.heardAt < 2_000 ? "events flowing" : `last event ${age(now - stream.heardAt)} ago`;
+    if (live) {
+        if (stream.eventAt === null) return "no event yet";
+        return now - stream.eventAt < 2_000 ? "events flowing" : `last event ${age(now - stream.eventAt)} ago`;
+    }
     if (stream.phase === "waiting" && stream.retryAt !== null) {
         return `next attempt in ${Math.max(0, Math.ceil((stream.retryAt - now) / 1_000))} s`;
     }

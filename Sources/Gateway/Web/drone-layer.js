@@ -43,10 +43,10 @@ export class DroneLayer {
         const now = performance.now();
         const target = this.L.CRS.EPSG3857.latLngToPoint(this.L.latLng(position.lat, position.lon), 0);
         const angle = Number.isFinite(heading) ? heading : 0;
-        let motion = this.#motions.get(record.drone.id);
+        const motion = this.#motions.get(record.drone.id);
         if (!motion) {
-            motion = { record, x0: target.x, y0: target.y, h0: angle, x1: target.x, y1: target.y, h1: angle, start: now, end: now, at: now };
-            this.#motions.set(record.drone.id, motion);
+            const rest = { x0: target.x, y0: target.y, h0: angle, x1: target.x, y1: target.y, h1: angle };
+            this.#motions.set(record.drone.id, { record, ...rest, start: now, end: now, at: now });
         } else {
             const here = where(motion, now);
             const jumps = Math.hypot(target.x - here.x, target.y - here.y) > JUMP || reducedMotion.matches;

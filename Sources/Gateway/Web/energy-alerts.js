@@ -14,7 +14,7 @@ const ANNOUNCE_EVERY_MS = 5_000;
 
 const tones = { info: "info", warning: "warn", critical: "bad" };
 
-/** The list and its count of unread. `onChange()` asks for both to be read again soon. */
+/** The list and its count of unread. `onStale()` asks for both to be read again soon. */
 export class Alerts {
     #alerts = new Map();
     #fresh = new Set();
@@ -86,7 +86,8 @@ export class Alerts {
         if (focused) this.#list.querySelector(`[data-mark="${CSS.escape(focused)}"]`)?.focus();
         const empty = byId("alerts-empty");
         empty.hidden = shown.length > 0;
-        setText(empty, !this.#isLoaded ? "Loading alerts…" : this.#unreadOnly.checked ? "Nothing unread." : "No alerts yet.");
+        const none = this.#unreadOnly.checked ? "Nothing unread." : "No alerts yet.";
+        setText(empty, this.#isLoaded ? none : "Loading alerts…");
         setData(document.body, "alerts", shown.length);
     }
 
@@ -99,6 +100,7 @@ export class Alerts {
     }
 
     async #mark(ids) {
+        if (ids.length === 0) return;
         try {
             await call("POST", "/notifications/mark_read", { body: { ids } });
             resolved("marking as read");
@@ -127,6 +129,8 @@ export class Alerts {
 
 function alertRow(alert, isFresh) {
     const { text } = alertType(alert.type);
+    const by = alert.acknowledged_by;
+    const mark = el("button", { type: "button", class: "link", data: { mark: alert.id } }, "Mark as read");
     return el(
         "li", { class: [alert.read ? "read" : "unread", isFresh ? "fresh" : ""].join(" "), data: { id: alert.id } },
         el(
@@ -138,8 +142,8 @@ function alertRow(alert, isFresh) {
             "div", { class: "line" },
             el(
                 "p", {}, text, el("span", { class: "muted numeric" }, ` ${measured(alert)}`),
-                alert.acknowledged_by ? el("span", { class: "muted" }, `, acknowledged by ${alert.acknowledged_by}`) : null),
-            alert.read ? null : el("button", { type: "button", class: "link", data: { mark: alert.id } }, "Mark as read")));
+                by ? el("span", { class: "muted" }, `, acknowledged by ${by}`) : null),
+            alert.read ? null : mark));
 }
 
 /** The value with what it was held against. */
@@ -147,7 +151,7 @@ function measured({ type, value, threshold, expected }) {
     const { unit } = alertType(type);
     if (typeof value !== "number") return "";
     const parts = [`${number(value, 3)} ${unit}`.trim()];
-    if (typeof threshold === "number") parts.push(`threshold ${number(threshold, 3)}`);
+    if (typeof threshold === "number") parts.push(`limit ${number(threshold, 3)}`);
     if (typeof expected?.low === "number" && typeof expected?.high === "number") {
         parts.push(`expected ${number(expected.low, 2)} to ${number(expected.high, 2)}`);
     }

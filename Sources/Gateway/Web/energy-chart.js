@@ -6,17 +6,22 @@ import { measures } from "./energy-rules.js";
 
 const MINUTE = 60_000;
 /** Distances between the marks of the time axis; the first that gives at most `MARKS_MAX` is used. */
-const STEPS = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1_440, 2_880, 10_080].map((minutes) => minutes * MINUTE);
+const STEPS = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1_440, 2_880, 10_080]
+    .map((minutes) => minutes * MINUTE);
 const MARKS_MAX = 6;
 
 const axisClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const axisClockSeconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const axisClockSeconds = new Intl.DateTimeFormat(undefined, {
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
 const axisDay = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short" });
 
 /** A chart in a box. `show(readings, limit)` takes the newest first; `close()` frees it. */
 export class PowerChart {
     #chart;
     #canvas;
+    /** Dots over the threshold are smaller when there are many. */
+    #dotRadius = 3.2;
 
     constructor(Chart, box) {
         this.#canvas = el("canvas", { role: "img" });
@@ -32,11 +37,14 @@ export class PowerChart {
                     {
                         label: "kW", data: [], borderColor: accent, borderWidth: 1.6, tension: 0.25, fill: "origin",
                         backgroundColor: `${accent}1f`,
-                        pointRadius: (context) => (isOver(context) ? 3.2 : 0),
+                        pointRadius: (context) => (isOver(context) ? this.#dotRadius : 0),
                         pointBackgroundColor: bad, pointBorderColor: bad, pointHoverRadius: 4,
                         pointHoverBackgroundColor: (context) => (isOver(context) ? bad : accent),
                     },
-                    { label: "threshold", data: [], borderColor: bad, borderWidth: 1.2, borderDash: [6, 4], pointRadius: 0, pointHitRadius: 0, fill: false },
+                    {
+                        label: "threshold", data: [], borderColor: bad, borderWidth: 1.2, borderDash: [6, 4],
+                        pointRadius: 0, pointHitRadius: 0, fill: false,
+                    },
                 ],
             },
             options: {
@@ -48,11 +56,17 @@ export class PowerChart {
                         afterBuildTicks: (axis) => {
                             axis.ticks = timeMarks(axis.min, axis.max).map((value) => ({ value }));
                         },
-                        ticks: { color: muted, font: { size: 10.5 }, maxRotation: 0, autoSkip: false, padding: 4, callback: axisLabel },
+                        ticks: {
+                            color: muted, font: { size: 10.5 }, maxRotation: 0, autoSkip: false, padding: 4,
+                            callback: axisLabel,
+                        },
                     },
                     y: {
                         beginAtZero: true, grace: "8%", grid: { color: line, drawTicks: false },
-                        ticks: { color: muted, font: { size: 10.5 }, maxTicksLimit: 5, padding: 6, callback: (value) => `${value} kW` },
+                        ticks: {
+                            color: muted, font: { size: 10.5 }, maxTicksLimit: 5, padding: 6,
+                            callback: (value) => `${value} kW`,
+                        },
                     },
                 },
                 plugins: {
@@ -61,7 +75,10 @@ export class PowerChart {
                         displayColors: false, filter: (item) => item.datasetIndex === 0,
                         callbacks: {
                             title: ([item]) => (item ? `${localTime(item.parsed.x)} · ${utcTime(item.parsed.x)}` : ""),
-                            label: (item) => `${fixed(item.parsed.y, measures.kw.digits)} kW${item.raw.y > item.raw.limit ? ", over the threshold" : ""}`,
+                            label: ({ raw }) => {
+                                const value = `${fixed(raw.y, measures.kw.digits)} kW`;
+                                return raw.y > raw.limit ? `${value}, over the threshold` : value;
+                            },
                         },
                     },
                 },
@@ -76,6 +93,7 @@ export class PowerChart {
             .reverse();
         const [power, threshold] = this.#chart.data.datasets;
         power.data = points;
+        this.#dotRadius = points.filter((point) => point.y > limit).length > 25 ? 1.8 : 3.2;
         threshold.data = points.length > 0 && Number.isFinite(limit)
             ? [{ x: points[0].x, y: limit }, { x: points.at(-1).x, y: limit }] : [];
         Object.assign(this.#chart.options.scales.x, { min: points[0]?.x, max: points.at(-1)?.x });
@@ -92,8 +110,10 @@ export class PowerChart {
 function describe(points, limit) {
     if (points.length === 0) return "No power readings yet.";
     const highest = points.reduce((best, point) => (point.y > best.y ? point : best));
-    return `Power from ${localTime(points[0].x)} to ${localTime(points.at(-1).x)}: now ${fixed(points.at(-1).y, 2)} kW, `
-        + `at most ${fixed(highest.y, 2)} kW at ${localTime(highest.x)}${Number.isFinite(limit) ? `, threshold ${fixed(limit, 2)} kW` : ""}.`;
+    const [first, last] = [points[0], points.at(-1)];
+    return `Power from ${localTime(first.x)} to ${localTime(last.x)}: now ${fixed(last.y, 2)} kW, `
+        + `at most ${fixed(highest.y, 2)} kW at ${localTime(highest.x)}`
+        + `${Number.isFinite(limit) ? `, threshold ${fixed(limit, 2)} kW` : ""}.`;
 }
 
 /** Round moments of the viewer's zone between two times. */

@@ -30,7 +30,9 @@ export class Floors {
     #calls = 0;
     #place = byId("floors");
     #observer = new IntersectionObserver((entries) => {
-        for (const entry of entries) this.#cards.get(Number(entry.target.dataset.floor))?.setVisible(entry.isIntersecting);
+        for (const { target, isIntersecting } of entries) {
+            this.#cards.get(Number(target.dataset.floor))?.setVisible(isIntersecting);
+        }
     }, { rootMargin: "150px" });
 
     /** The numbers of the floors that have a card. */
@@ -124,8 +126,10 @@ class FloorCard {
             rows: el("tbody"),
         };
         const { state, power, when, ago, chart, rows } = this.#parts;
-        const head = el("tr", {}, el("th", { scope: "col" }, "Time"), ...columns.map((name) => (
-            el("th", { scope: "col", class: "n", title: measures[name].label }, name === "dkwh" ? "Δ kWh" : measures[name].unit))));
+        const head = el("tr", {}, el("th", { scope: "col" }, "Time"), ...columns.map((name) => {
+            const { label, heading, unit } = measures[name];
+            return el("th", { scope: "col", class: "n", title: label }, heading ?? unit);
+        }));
         this.node = el(
             "article", { class: "panel floor", data: { floor }, "aria-label": `Floor ${floor}`, tabindex: "-1" },
             el("header", {}, el("h3", {}, `Floor ${floor}`), state, el("span", { class: "end" }, power)),
@@ -233,7 +237,8 @@ class FloorCard {
             }));
         }));
         if (shown.length === 0) {
-            this.#parts.rows.append(el("tr", {}, el("td", { colspan: String(columns.length + 1), class: "muted" }, "No readings yet.")));
+            const none = el("td", { colspan: String(columns.length + 1), class: "muted" }, "No readings yet.");
+            this.#parts.rows.append(el("tr", {}, none));
         }
     }
 

@@ -6,7 +6,7 @@ export const measures = {
     amp: { field: "sensore3_corrente", label: "Current", unit: "A", digits: 1 },
     volt: { field: "sensore3_tensione", label: "Voltage", unit: "V", digits: 1 },
     kwh: { field: "sensore1_kwh", label: "Meter", unit: "kWh", digits: 2 },
-    dkwh: { field: null, label: "Step", unit: "kWh", digits: 3 },
+    dkwh: { field: null, label: "Energy step", heading: "Δ kWh", unit: "kWh", digits: 3 },
 };
 
 /** The thresholds' fields in the order of the form. */
@@ -57,7 +57,8 @@ export function joinReadings(known, fresh, max) {
     if (known.length > 0 && fresh.length > 0 && fresh.at(-1).timestamp > known[0].timestamp) return null;
     const byTime = new Map();
     for (const reading of [...known, ...fresh]) byTime.set(reading.timestamp, reading);
-    return [...byTime.values()].sort((a, b) => (a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0)).slice(0, max);
+    const newestFirst = (a, b) => (a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0);
+    return [...byTime.values()].sort(newestFirst).slice(0, max);
 }
 
 const alertTypes = {

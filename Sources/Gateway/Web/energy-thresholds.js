@@ -8,7 +8,9 @@ import { thresholdFields, thresholdsOf } from "./energy-rules.js";
 /** The table, and the form for one scope: "" is the default, otherwise a floor's number. */
 export class Thresholds {
     value = null;
-    #etag = null;
+    /** The version of `value`, and the one that the form was filled from: saving over another one must fail. */
+    #latestTag = null;
+    #formTag = null;
     #isDirty = false;
     #form = byId("thresholds-form");
     #scope = byId("thresholds-scope");
@@ -37,7 +39,9 @@ export class Thresholds {
             event.preventDefault();
             this.#submit();
         });
-        this.#reset.addEventListener("click", () => this.#save(this.#without(this.#scope.value), "The default is in force on this floor again."));
+        this.#reset.addEventListener("click", () => {
+            this.#save(this.#without(this.#scope.value), "The default is in force on this floor again.");
+        });
         session.addEventListener("change", () => this.#showForm());
         this.#showForm();
     }
@@ -54,14 +58,15 @@ export class Thresholds {
         const options = ["", ...wanted];
         if (options.join() === [...this.#scope.options].map((option) => option.value).join()) return;
         const chosen = this.#scope.value;
-        this.#scope.replaceChildren(...options.map((floor) => el("option", { value: floor }, floor === "" ? "Default" : `Floor ${floor}`)));
+        this.#scope.replaceChildren(...options.map((floor) => (
+            el("option", { value: floor }, floor === "" ? "Default" : `Floor ${floor}`))));
         this.#scope.value = options.includes(chosen) ? chosen : "";
     }
 
     #take(value, etag) {
         const changed = JSON.stringify(value) !== JSON.stringify(this.value);
-        // While someone types, the version they started from is kept: saving then fails instead of undoing a change.
-        if (!this.#isDirty) this.#etag = etag;
+        this.#latestTag = etag;
+        if (!this.#isDirty) this.#formTag = etag;
         if (!changed) return;
         this.value = value;
         this.#draw();
@@ -72,7 +77,8 @@ export class Thresholds {
     #draw() {
         const row = (name, values, own) => el(
             "tr", {}, el("th", { scope: "row" }, name),
-            ...thresholdFields.map((field) => el("td", { class: own && field.name in own ? "n own" : "n" }, number(values[field.name], 3))));
+            ...thresholdFields.map((field) => (
+                el("td", { class: own && field.name in own ? "n own" : "n" }, number(values[field.name], 3)))));
         const perFloor = Object.entries(this.value.per_floor ?? {}).sort(([a], [b]) => Number(a) - Number(b));
         byId("thresholds-rows").replaceChildren(
             row("Default", this.value.default ?? {}),
@@ -89,6 +95,7 @@ export class Thresholds {
 
     #fill() {
         this.#isDirty = false;
+        this.#formTag = this.#latestTag;
         const scope = this.#scope.value;
         const values = scope === "" ? this.value?.default ?? {} : thresholdsOf(scope, this.value);
         for (const [name, { input, problem }] of this.#inputs) {
@@ -124,9 +131,9 @@ export class Thresholds {
         for (const button of buttons) button.disabled = true;
         this.#say("Saving…");
         try {
-            const { body, etag } = await call("PUT", "/admin/thresholds", { body: next, headers: this.#etag ? { "If-Match": this.#etag } : {} });
+            const headers = this.#formTag ? { "If-Match": this.#formTag } : {};
+            const { body, etag } = await call("PUT", "/admin/thresholds", { body: next, headers });
             this.#isDirty = false;
-            this.#etag = etag;
             this.#take(body ?? next, etag);
             this.#fill();
             this.#say(done);
@@ -147,7 +154,8 @@ export class Thresholds {
                 this.#isDirty = false;
                 await this.load().catch(() => {});
                 this.#fill();
-                return this.#say("Somebody else has changed the thresholds meanwhile. The form shows theirs now: make your change again.", true);
+                return this.#say(
+                    "Somebody else has changed the thresholds. The form shows theirs: make your change again.", true);
             case 504:
                 return this.#say("It is not known whether this was saved. The table shows what is in force.", true);
         }
@@ -157,7 +165,8 @@ export class Thresholds {
             if (target) target.problem.textContent = reason;
             else elsewhere = true;
         }
-        this.#say(elsewhere ? [problem.title, problem.detail].filter(Boolean).join(". ") : "Not saved: see the fields marked above.", true);
+        const whole = [problem.title, problem.detail].filter(Boolean).join(". ");
+        this.#say(elsewhere ? whole : "Not saved: see the fields marked above.", true);
     }
 
     #say(text, isError = false) {

@@ -46,24 +46,15 @@ const alerts = new Alerts({
 byId("thresholds-sign-in").querySelector("button").addEventListener("click", setUpSignIn());
 setUpHealth();
 
-let lostCalls = 0;
 const floorsPoll = poll("floors", FLOORS_EVERY_MS, async () => {
     const began = connection;
-    try {
-        const { items, next_cursor: next } = await get(`/floors?limit=${floorsWanted}`);
-        lostCalls = 0;
-        floors.show(items);
-        thresholds.offer(floors.numbers);
-        byId("more-floors").hidden = !next || floorsWanted >= FLOORS_MAX;
-        setText(byId("served-by"), gateway.name ? `served by ${gateway.name}` : "");
-        setText(byId("floors-empty"), "No floor has sent a reading yet. Floors appear here with their first one.");
-        floorsAsOf = began;
-    } catch (problem) {
-        // Two calls without an answer: the stream, silent or not, leads to a gateway that is gone.
-        lostCalls = problem.isUnreachable ? lostCalls + 1 : 0;
-        if (lostCalls >= 2 && stream.phase === "open") stream.restart(problem);
-        throw problem;
-    }
+    const { items, next_cursor: next } = await get(`/floors?limit=${floorsWanted}`);
+    floors.show(items);
+    thresholds.offer(floors.numbers);
+    byId("more-floors").hidden = !next || floorsWanted >= FLOORS_MAX;
+    setText(byId("served-by"), gateway.name ? `served by ${gateway.name}` : "");
+    setText(byId("floors-empty"), "No floor has sent a reading yet. Floors appear here with their first one.");
+    floorsAsOf = began;
 });
 const alertsPoll = poll("alerts", ALERTS_EVERY_MS, async () => {
     const began = connection;
@@ -81,8 +72,8 @@ const settle = throttled(SETTLE_MS, () => {
 const stream = new EventStream("/anomalies/stream", {
     resume: true,
     onEvent: (name, document) => {
-        if (name !== "anomaly") return;
-        alerts.apply(document);
+        if (name === "anomaly") alerts.apply(document);
+        // A "reset" too: the lists are read again.
         settle();
     },
     onOpen: () => {
@@ -121,8 +112,8 @@ byId("find-floor").addEventListener("submit", (event) => {
 });
 
 floors.Chart = await loadLibrary({
-    name: "Chart", addresses: ["/lib/chart.js/chart.min.js", "/lib/chart.js/chart.js"], packageName: "libjs-chart.js",
-    place: byId("charts-missing"),
+    part: "charts", name: "Chart", packageName: "libjs-chart.js", place: byId("charts-missing"),
+    addresses: ["/lib/chart.js/chart.min.js", "/lib/chart.js/chart.js"],
 });
 byId("charts-missing").hidden = floors.Chart !== null;
 document.body.dataset.charts = floors.Chart ? "drawn" : "missing";

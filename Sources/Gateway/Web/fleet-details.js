@@ -22,7 +22,8 @@ export class Details {
 
     /** How much of the map's right side the panel covers, in pixels. */
     get covered() {
-        return !this.#panel.hidden && getComputedStyle(this.#panel).position === "absolute" ? this.#panel.offsetWidth + 10 : 0;
+        const isOver = !this.#panel.hidden && getComputedStyle(this.#panel).position === "absolute";
+        return isOver ? this.#panel.offsetWidth + 10 : 0;
     }
 
     show(record, delivery) {
@@ -51,7 +52,8 @@ export class Details {
         const list = this.#drone.querySelector("dl");
         this.#set(list, "Flight", drone.speed > 0
             ? `${number(drone.speed, 1)} m/s to ${compass(drone.heading)} (${number(drone.heading)}°)` : "at rest");
-        this.#set(list, "Position", drone.position ? `${drone.position.lat.toFixed(5)}, ${drone.position.lon.toFixed(5)}` : nothing);
+        const { lat, lon } = drone.position ?? {};
+        this.#set(list, "Position", Number.isFinite(lat) ? `${lat.toFixed(5)}, ${lon.toFixed(5)}` : nothing);
         this.#set(list, "At a charge point", drone.at_charge ? "yes" : null);
         const silent = isSilent(record);
         const seen = this.#set(list, "Last report", `${age(Date.now() - record.seenAt)} ago`);
@@ -67,9 +69,11 @@ export class Details {
         this.#set(list, "Weight", `${number(delivery.weight, 2)} kg`);
         this.#set(list, "Drone", delivery.drone_id ?? nothing);
         this.#set(list, "A to B, direct", kilometres(distance(delivery.origin, delivery.destination)));
-        const next = delivery.status === "assigned" ? delivery.origin : delivery.status === "in_flight" ? delivery.destination : null;
-        this.#set(list, `To ${delivery.status === "assigned" ? "B" : "A"}, direct`, null);
-        this.#set(list, `To ${delivery.status === "assigned" ? "A" : "B"}, direct`, next && drone?.position ? kilometres(distance(drone.position, next)) : null);
+        const { origin, destination } = delivery;
+        for (const [end, status, place] of [["A", "assigned", origin], ["B", "in_flight", destination]]) {
+            const isNext = delivery.status === status && drone?.position;
+            this.#set(list, `To ${end}, direct`, isNext ? kilometres(distance(drone.position, place)) : null);
+        }
         this.#set(list, "Open for", isOpen(delivery) ? age(deliveryAge(delivery)) : null);
         this.#set(list, "Took", delivery.status === "delivered" ? duration(deliveryAge(delivery)) : null);
         for (const [name, moment] of [
@@ -107,7 +111,8 @@ export class Details {
         }
         setTime(field.time, ms);
         const passed = ms - parseTime(start);
-        setText(field.since, name === "Created" || name === "Expected" || !(passed >= 0) ? "" : ` +${duration(passed)}`);
+        const isStep = name !== "Created" && name !== "Expected" && passed >= 0;
+        setText(field.since, isStep ? ` +${duration(passed)}` : "");
     }
 }
 

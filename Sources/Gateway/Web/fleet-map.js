@@ -26,7 +26,8 @@ export class FleetMap {
         const bounds = L.latLngBounds([south, west], [north, east]);
         // Leaflet 1.6 answers a tap twice where the browser has pointer events: `tap` is off.
         this.#map = L.map(container, {
-            attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, maxZoom: 18, tap: false, maxBounds: bounds.pad(0.6),
+            attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5, maxZoom: 18, tap: false,
+            maxBounds: bounds.pad(0.6),
         });
         for (const [name, level] of Object.entries(panes)) {
             this.#map.createPane(name).style.zIndex = level;
@@ -68,7 +69,7 @@ export class FleetMap {
         this.#drawDelivery(delivery, position);
     }
 
-    /** Brings a place into view when it is not, without changing the zoom. `covered` pixels at the right do not count. */
+    /** Brings a place into view, at the zoom there is. `covered` pixels at the right do not count as view. */
     reveal(position, covered) {
         if (!Number.isFinite(position?.lat)) return;
         const place = [position.lat, position.lon];
@@ -93,7 +94,9 @@ export class FleetMap {
         for (const area of city.no_fly ?? []) {
             const ring = latLngs(area.polygon ?? area);
             if (!ring) continue;
-            const shape = L.polygon(ring, { className: "no-fly", interactive: false, weight: 1.5, fillOpacity: 1, fillColor: "url(#no-fly-hatch)" });
+            const shape = L.polygon(ring, {
+                className: "no-fly", interactive: false, weight: 1.5, fillOpacity: 1, fillColor: "url(#no-fly-hatch)",
+            });
             this.#label(shape.addTo(this.#map), area.name ?? area.id ?? "", "no-fly-label");
         }
     }
@@ -109,16 +112,18 @@ export class FleetMap {
     /** Hides the labels that are wider than their area. */
     #fitLabels() {
         for (const { node, bounds } of this.#labels) {
-            const room = this.#map.latLngToContainerPoint(bounds.getSouthEast()).x - this.#map.latLngToContainerPoint(bounds.getNorthWest()).x;
+            const left = this.#map.latLngToContainerPoint(bounds.getNorthWest()).x;
+            const room = this.#map.latLngToContainerPoint(bounds.getSouthEast()).x - left;
             node.style.visibility = node.offsetWidth > room ? "hidden" : "visible";
         }
     }
 
     #addChargePoint({ id, position }) {
         if (!Number.isFinite(position?.lat)) return;
-        const node = el("span", {}, "");
-        const icon = this.#L.divIcon({ className: "charge-point", html: node, iconSize: [14, 14] });
-        this.#L.marker([position.lat, position.lon], { icon, keyboard: false, title: `Charge point ${id}`, zIndexOffset: -1000 }).addTo(this.#map);
+        const icon = this.#L.divIcon({ className: "charge-point", html: el("span"), iconSize: [14, 14] });
+        this.#L.marker([position.lat, position.lon], {
+            icon, keyboard: false, title: `Charge point ${id}`, zIndexOffset: -1000,
+        }).addTo(this.#map);
     }
 
     #drawDelivery(delivery, position) {
@@ -139,9 +144,9 @@ export class FleetMap {
         } else {
             line([from, to], delivery.status === "pending" || delivery.status === "assigned");
         }
-        for (const [place, name] of [[from, "A"], [to, "B"]]) {
+        for (const [place, name, title] of [[from, "A", "Origin"], [to, "B", "Destination"]]) {
             const icon = L.divIcon({ className: "stop", html: el("span", {}, name), iconSize: [20, 20] });
-            L.marker(place, { icon, keyboard: false, title: name === "A" ? "Origin" : "Destination" }).addTo(this.#lines);
+            L.marker(place, { icon, keyboard: false, title }).addTo(this.#lines);
         }
     }
 

@@ -2,6 +2,7 @@
 
 import { Problem, get } from "./api.js";
 import { report, resolved } from "./problems.js";
+import { isOlder } from "./fleet-stores.js";
 
 /**
  * The selection. Who selects a drone follows the drone, from one delivery to the next; who selects a delivery follows
@@ -54,7 +55,7 @@ export class Selection {
 
     /** Takes in a delivery, when it is the selected one. */
     followDelivery(delivery) {
-        if (delivery.id !== this.deliveryId) return;
+        if (delivery.id !== this.deliveryId || isOlder(delivery, this.delivery)) return;
         this.delivery = delivery;
         if (!this.#followsDrone) this.droneId = carrier(delivery);
         this.#onChange();

@@ -94,6 +94,7 @@ export class DeliveryStore {
 
     /** Takes in a delivery from the stream. */
     apply(delivery) {
+        if (isOlder(delivery, this.#items.get(delivery.id))) return;
         this.#touched?.set(delivery.id, delivery);
         this.#put(delivery);
         this.#trim();
@@ -111,7 +112,9 @@ export class DeliveryStore {
         if (status !== this.status) return;
         this.#items.clear();
         for (const delivery of items) this.#items.set(delivery.id, delivery);
-        for (const delivery of touched.values()) this.#put(delivery);
+        for (const delivery of touched.values()) {
+            if (!isOlder(delivery, this.#items.get(delivery.id))) this.#put(delivery);
+        }
         this.hasOlder = Boolean(next);
         this.isLoaded = true;
         this.#trim();
@@ -136,6 +139,11 @@ export class DeliveryStore {
         for (const delivery of this.newestFirst().slice(DELIVERIES_MAX)) this.#items.delete(delivery.id);
         this.hasOlder = true;
     }
+}
+
+/** True for a document that a known one has overtaken: requests and changes come over topics of their own. */
+export function isOlder(delivery, known) {
+    return known !== undefined && known !== null && delivery.revision < known.revision;
 }
 
 function compare(a, b) {

@@ -16,7 +16,7 @@ export function isOpen(delivery) {
     return delivery.status === "pending" || delivery.status === "assigned" || delivery.status === "in_flight";
 }
 
-/** How long a delivery has been waiting or flying; for a delivered one, how long it took; NaN when there is no saying. */
+/** How long a delivery has been waiting or flying (ms); for a delivered one, how long it took; otherwise NaN. */
 export function deliveryAge(delivery) {
     if (delivery.status === "delivered") return parseTime(delivery.delivered_at) - parseTime(delivery.timestamp);
     return isOpen(delivery) ? serverNow() - parseTime(delivery.timestamp) : NaN;
@@ -86,7 +86,8 @@ export class DeliveryTable {
 
 function emptyText(store) {
     if (!store.isLoaded) return "Loading deliveries…";
-    return store.status ? `No delivery is ${words(store.status)} now.` : "No deliveries yet. They appear here as soon as they are placed.";
+    if (store.status) return `No delivery is ${words(store.status)} now.`;
+    return "No deliveries yet. They appear here as soon as they are placed.";
 }
 
 function countText(store) {
@@ -95,11 +96,13 @@ function countText(store) {
 }
 
 function makeRow(delivery, onSelect) {
-    const cell = (label, className = "", ...children) => el("td", { "data-label": label, class: className, role: "cell" }, ...children);
+    const cell = (label, className = "", ...children) => (
+        el("td", { "data-label": label, class: className, role: "cell" }, ...children));
+    const select = () => onSelect(row.delivery);
     const row = {
         delivery: null,
         status: el("span", { class: "chip" }),
-        open: el("button", { type: "button", class: "link", "aria-pressed": "false", on: { click: () => onSelect(row.delivery) } }),
+        open: el("button", { type: "button", class: "link", "aria-pressed": "false", on: { click: select } }),
         weight: cell("Weight", "n weight"),
         drone: cell("Drone", "drone"),
         age: cell("Age", "n age"),

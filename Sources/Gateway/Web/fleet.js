@@ -44,8 +44,14 @@ const drones = new DroneStore({
         renderFigures();
     },
 });
-const deliveries = new DeliveryStore({ onChange: () => renderTable(), onShort: throttled(2_000, () => deliveriesPoll.now()) });
-const selection = new Selection({ findDrone: (id) => drones.records.get(id)?.drone, onChange: () => renderSelection() });
+const deliveries = new DeliveryStore({
+    onChange: () => renderTable(),
+    onShort: throttled(2_000, () => deliveriesPoll.now()),
+});
+const selection = new Selection({
+    findDrone: (id) => drones.records.get(id)?.drone,
+    onChange: () => renderSelection(),
+});
 const details = new Details({ onClose: () => selection.clear() });
 const table = new DeliveryTable(deliveries, {
     onSelect: (delivery) => {
@@ -106,18 +112,13 @@ const deliveriesPoll = poll("deliveries", LISTS_EVERY_MS, async () => {
     deliveriesAsOf = began;
 });
 stream.start();
-let lostCalls = 0;
 poll("figures", STATS_EVERY_MS, async () => {
     try {
         showStats(await get("/fleet/stats"));
-        lostCalls = 0;
         byId("figures").classList.remove("old");
         setText(byId("served-by"), gateway.name ? `served by ${gateway.name}` : "");
     } catch (problem) {
         byId("figures").classList.add("old");
-        // Two calls without an answer: the stream, silent or not, leads to a gateway that is gone.
-        lostCalls = problem.isUnreachable ? lostCalls + 1 : 0;
-        if (lostCalls >= 2 && stream.phase === "open") stream.restart(problem);
         throw problem;
     }
 });
@@ -140,14 +141,15 @@ setInterval(() => {
     renderFigures();
     if (selection.droneId || selection.deliveryId) renderSelection();
     map?.drones.redraw();
-    setText(byId("map-note"), document.body.dataset.connection === "stale" ? "Not live: positions are from when the connection was lost." : "");
+    setText(byId("map-note"), mapNote(document.body.dataset.connection));
 }, 1_000);
 onThemeChange(renderSelection);
 
 const place = byId("map");
 const [L, city] = await Promise.all([
     loadLibrary({
-        name: "L", addresses: ["/lib/leaflet/leaflet.min.js", "/lib/leaflet/leaflet.js"], packageName: "libjs-leaflet", place,
+        part: "map", name: "L", packageName: "libjs-leaflet", place,
+        addresses: ["/lib/leaflet/leaflet.min.js", "/lib/leaflet/leaflet.js"],
     }),
     readCity(),
 ]);
@@ -166,6 +168,11 @@ if (L) {
 }
 setData(document.body, "map", map ? "drawn" : "missing");
 selection.readAddress();
+
+function mapNote(state) {
+    if (state === "stale") return "Not live: positions are from when the connection was lost.";
+    return state === "live" && drones.records.size === 0 ? "No drones yet." : "";
+}
 
 /** The city; asked for until it comes. */
 async function readCity() {
@@ -202,7 +209,8 @@ function setUpSearch() {
         return found;
     };
     field.addEventListener("input", () => {
-        list.replaceChildren(...find().map((drone) => el("option", { value: drone.id }, `${drone.type}, ${words(drone.status)}`)));
+        list.replaceChildren(...find().map((drone) => (
+            el("option", { value: drone.id }, `${drone.type}, ${words(drone.status)}`))));
     });
     byId("search-form").addEventListener("submit", (event) => {
         event.preventDefault();

@@ -1,6 +1,8 @@
 // Text for people from values of the API. Nothing here touches the document.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(undefined, {
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
 const dayAndClock = new Intl.DateTimeFormat(undefined, {
     day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });

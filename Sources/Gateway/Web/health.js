@@ -12,13 +12,17 @@ export function setUpHealth() {
         try {
             health = (await call("GET", "/health")).body;
         } catch (problem) {
+            if (problem.isUnreachable) {
+                show(node, "unknown", "Cluster unknown");
+                throw problem;
+            }
             // A 503 is an answer too: some range has no quorum.
-            show(node, problem.isUnreachable ? "unknown" : "unavailable", problem.isUnreachable ? "Cluster unknown" : "No quorum");
-            if (problem.isUnreachable) throw problem;
+            show(node, "unavailable", problem.status === 503 ? "Cluster unavailable" : problem.title);
             return;
         }
         const nodes = health.nodes ?? {};
-        show(node, health.status, `${nodes.alive ?? "?"}/${nodes.total ?? "?"} nodes${health.status === "ok" ? "" : ` ${health.status}`}`);
+        const count = `${nodes.alive ?? "?"}/${nodes.total ?? "?"} nodes`;
+        show(node, health.status, health.status === "ok" ? count : `${count}, ${health.status}`);
         node.title = `Cluster ${health.status}, epoch ${health.epoch ?? "?"}, version ${health.version ?? "?"}`;
     });
 }

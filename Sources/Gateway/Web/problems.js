@@ -7,6 +7,8 @@ const reports = new Map();
 
 /** Shows a problem of a part of the page: `error` is a `Problem`, another error or a text. */
 export function report(part, error, hint = "") {
+    // The sign-in has a report of its own, for all parts that need it.
+    if (error.status === 401) return resolved(part);
     const title = typeof error === "string" ? error : error.title ?? "This page met an error of its own";
     const detail = typeof error === "string" ? "" : error.detail ?? error.message;
     const code = error.status > 0 ? `${error.status} ${error.code}` : "";
@@ -35,5 +37,6 @@ function render() {
         detail ? ` ${detail}` : null,
         el("span", { class: "muted" }, ` (${[code, parts.join(", ")].filter(Boolean).join(" · ")})`))));
     setData(document.body, "errors", groups.size);
-    setData(document.body, "error", [...groups.values()].map(({ title, detail }) => `${title} ${detail}`.trim()).join("; "));
+    const texts = [...groups.values()].map(({ title, detail }) => `${title} ${detail}`.trim());
+    setData(document.body, "error", texts.join("; "));
 }

@@ -1,6 +1,6 @@
 // Signing in and out. The token stays in memory: a reload forgets it.
 
-import { byId, el } from "./dom.js";
+import { byId, el, setData } from "./dom.js";
 import { session } from "./api.js";
 import { report, resolved } from "./problems.js";
 
@@ -51,7 +51,10 @@ export function setUpSignIn() {
     session.addEventListener("change", () => {
         if (session.token) resolved("signing in");
         const who = session.role ? `${session.username} (${session.role})` : session.username;
-        button.replaceChildren(session.token ? "Sign out" : "Sign in", session.token ? el("span", { class: "who" }, who) : "");
+        if (session.token) button.replaceChildren("Sign out", el("span", { class: "who" }, who));
+        else button.replaceChildren("Sign in");
     });
+    // From here on the header's button answers.
+    setData(document.body, "ready", "yes");
     return open;
 }

@@ -1,12 +1,15 @@
 // Server-sent events read with fetch instead of EventSource: so the page sees the keep-alive comments (and knows a
 // dead connection from a quiet one), the status and problem of a refusal, and can send its token.
 
-import { Problem, send } from "./api.js";
+import { Problem, call, send } from "./api.js";
 
 /** An event longer than this (characters) means a peer gone wrong: the stream is dropped. */
 const EVENT_LENGTH_MAX = 1 << 20;
 /** Silence after which an open stream counts as dead: the gateway writes a comment every 15 s. */
-const SILENCE_MAX_MS = 35_000;
+const SILENCE_MAX_MS = 22_000;
+/** After this much silence the gateway is asked whether it is there, and must answer within this time. */
+const PROBE_AFTER_MS = 4_000;
+const PROBE_TIMEOUT_MS = 3_000;
 /** How long opening a stream may take. */
 const OPEN_TIMEOUT_MS = 10_000;
 /** First and longest pause between attempts; each failure doubles it, and a random part spreads many pages. */
@@ -93,13 +96,18 @@ export class EventParser {
 export class EventStream {
     /** "connecting", "open", or "waiting" for the next attempt. */
     phase = "connecting";
-    /** When the last byte came (ms since 1970), when the next attempt is due, and why the last one ended. */
+    /** When the last byte, the last event, and the last sign of life came (ms since 1970). */
     heardAt = null;
+    eventAt = null;
+    aliveAt = null;
+    /** When the next attempt is due, and why the last one ended. */
     retryAt = null;
     problem = null;
     #abort = null;
     #wake = null;
     #failures = 0;
+    #isRestarting = false;
+    #isProbing = false;
     #pauseMin = PAUSE_MIN_MS;
     #lastEventId = "";
 
@@ -120,15 +128,37 @@ export class EventStream {
         this.#wake?.();
     }
 
-    /** Drops the connection, for the reason given, and makes a new one. */
+    /** Drops the connection, for the reason given, and makes a new one at once. */
     restart(problem) {
+        this.#isRestarting = true;
+        this.#failures = 0;
         this.#abort?.abort(problem);
         this.retryNow();
     }
 
-    #watch() {
-        if (this.phase === "open" && Date.now() - this.heardAt > SILENCE_MAX_MS) {
-            this.restart(Problem.unreachable("Its stream of events fell silent."));
+    #hear() {
+        this.heardAt = this.aliveAt = Date.now();
+    }
+
+    /** A stream may be quiet for long, and a frozen gateway keeps its connections: silence is looked into. */
+    async #watch() {
+        if (this.phase !== "open" || this.#isProbing) return;
+        const now = Date.now();
+        if (now - this.heardAt > SILENCE_MAX_MS) {
+            return this.restart(Problem.unreachable("Its stream of events fell silent."));
+        }
+        if (now - this.aliveAt < PROBE_AFTER_MS) return;
+        const watched = this.#abort;
+        this.#isProbing = true;
+        try {
+            await call("GET", "/ready", { timeoutMs: PROBE_TIMEOUT_MS });
+            this.aliveAt = Date.now();
+        } catch (problem) {
+            // Any answer is a sign of life.
+            if (!problem.isUnreachable) this.aliveAt = Date.now();
+            else if (this.#abort === watched) this.restart(problem);
+        } finally {
+            this.#isProbing = false;
         }
     }
 
@@ -140,6 +170,7 @@ export class EventStream {
     async #run() {
         for (;;) {
             let openedAt = null;
+            this.#isRestarting = false;
             this.#enter("connecting");
             this.#abort = new AbortController();
             try {
@@ -148,10 +179,11 @@ export class EventStream {
                 await this.#read(body);
                 throw Problem.unreachable("It closed the stream of events.");
             } catch (error) {
-                const reason = this.#abort.signal.reason;
-                this.problem = reason instanceof Problem ? reason : error instanceof Problem ? error : Problem.unreachable(error.message);
+                const problem = [this.#abort.signal.reason, error].find((reason) => reason instanceof Problem);
+                this.problem = problem ?? Problem.unreachable(error.message);
                 this.#abort.abort();
             }
+            if (this.#isRestarting) continue;
             this.#failures = openedAt !== null && Date.now() - openedAt > GOOD_AFTER_MS ? 1 : this.#failures + 1;
             const pause = Math.min(PAUSE_MAX_MS, this.#pauseMin * 2 ** Math.min(this.#failures - 1, 10));
             const wait = this.problem.retryAfterMs ?? pause * (0.75 + Math.random() / 2);
@@ -177,7 +209,7 @@ export class EventStream {
             if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
                 throw Problem.unreachable(`${this.path} did not answer with a stream of events.`);
             }
-            this.heardAt = Date.now();
+            this.#hear();
             this.problem = null;
             this.retryAt = null;
             this.#enter("open");
@@ -203,7 +235,7 @@ export class EventStream {
         for (;;) {
             const { done, value } = await reader.read();
             if (done) return;
-            this.heardAt = Date.now();
+            this.#hear();
             parser.push(decoder.decode(value, { stream: true }));
         }
     }
@@ -216,6 +248,7 @@ export class EventStream {
             console.warn(`${this.path}: an event "${name}" is not JSON and was left out`);
             return;
         }
+        this.eventAt = Date.now();
         this.onEvent(name, value);
     }
 }
