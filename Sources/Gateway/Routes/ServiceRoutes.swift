@@ -1,0 +1,131 @@
+import HTTPTypes
+import Hummingbird
+import StormoClient
+import Wire
+
+/// The table *Service* of the HTTP contract, but for signing in and the pages.
+struct ServiceRoutes {
+    let services: GatewayServices
+
+    var routes: [Route] {
+        [
+            Route(.get, "/health", .open, health),
+            Route(.get, "/ready", .open, ready),
+            Route(.get, "/metrics", .open, metrics),
+            Route(.get, "/stats", .client, statistics),
+            Route(.get, "/nodes/{id}/stats", .client, nodeStatistics),
+        ]
+    }
+
+    private func health(_ call: Call) async -> Response {
+        let health = await services.health.health()
+        return Response.object(status: health.status == .unavailable ? .serviceUnavailable : .ok) {
+            $0.member("status", health.status.rawValue)
+            $0.name("nodes")
+            $0.object {
+                $0.member("alive", health.alive)
+                $0.member("total", health.total)
+            }
+            $0.member("epoch", health.epoch)
+            $0.member("version", services.configuration.version)
+        }
+    }
+
+    private func ready(_ call: Call) async -> Response {
+        let isReady: Bool
+        let reason: String
+        if services.isDraining {
+            (isReady, reason) = (false, "draining")
+        } else {
+            isReady = await services.health.health().isReachable
+            reason = isReady ? "ready" : "cluster unreachable"
+        }
+        return Response.object(
+            status: isReady ? .ok : .serviceUnavailable, headers: isReady ? [:] : [.retryAfter: "1"]
+        ) {
+            $0.member("ready", isReady)
+            $0.member("status", reason)
+        }
+    }
+
+    // MARK: Figures
+
+    /// A node's figures, or why it did not tell them.
+    private typealias NodeFigures = (member: RingMember, figures: Result<NodeStatistics, ClientError>)
+
+    private func nodeFigures() async -> [NodeFigures] {
+        let members = services.client.cluster?.ring?.members ?? []
+        let client = services.client
+        return await withTaskGroup(of: (Int, NodeFigures).self) { group in
+            for (index, member) in members.enumerated() {
+                group.addTask {
+                    do throws(ClientError) {
+                        return (index, (member, .success(try await client.statistics(of: member.id))))
+                    } catch { return (index, (member, .failure(error))) }
+                }
+            }
+            var found: [(Int, NodeFigures)] = []
+            for await figures in group { found.append(figures) }
+            return found.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    private func statistics(_ call: Call) async throws -> Response {
+        let cluster = try RingRoutes.cluster(services.client.cluster)
+        let nodes = await nodeFigures()
+        return Response.object(capacity: 4_096) {
+            $0.name("nodes")
+            $0.array {
+                for node in nodes {
+                    $0.object {
+                        $0.member("id", node.member.id.description)
+                        $0.member("name", node.member.name)
+                        $0.member("state", RingRoutes.state(of: node.member.id, in: cluster))
+                        switch node.figures {
+                        case .success(let figures):
+                            $0.name("stats")
+                            $0.figures(figures.items)
+                        case .failure(let error):
+                            $0.name("stats")
+                            $0.null()
+                            $0.member("error", error.description)
+                        }
+                    }
+                }
+            }
+            $0.name("gateway")
+            $0.object {
+                $0.member("name", services.configuration.name)
+                $0.name("client")
+                $0.figures(services.client.statistics)
+            }
+        }
+    }
+
+    private func nodeStatistics(_ call: Call) async throws -> Response {
+        let member = try RingRoutes.member(call.parameter("id"), in: services.client.cluster)
+        let figures = try await services.client.statistics(of: member.id)
+        return Response.object(capacity: 2_048) {
+            $0.member("id", member.id.description)
+            $0.member("name", member.name)
+            $0.name("stats")
+            $0.figures(figures.items)
+        }
+    }
+
+    private func metrics(_ call: Call) async -> Response {
+        let text = GatewayExposition.text(
+            metrics: services.metrics, streams: [services.fleetFeed, services.anomalyFeed],
+            client: services.client.statistics, nodes: await nodeFigures().map { ($0.member.name, try? $0.figures.get()) })
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+}
+
+extension JSONWriter {
+    /// Figures as an object of numbers by name.
+    mutating func figures(_ items: [NodeStatistics.Item]) {
+        object { for item in items { $0.member(item.name, item.value) } }
+    }
+}
