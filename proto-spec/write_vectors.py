@@ -1,0 +1,334 @@
+#!/usr/bin/env python3
+"""Writes vectors/ anew from the second implementation, with xxHash and LZ4 from their own libraries as witnesses:
+
+    pip install xxhash lz4 && python3 write_vectors.py
+
+Vectors are a promise: one that changes means that old and new nodes do not understand each other.
+"""
+import json
+import pathlib
+
+import lz4.block
+import xxhash
+
+import stormo_wire as wire
+
+FOLDER = pathlib.Path(__file__).parent / "vectors"
+
+
+def compress(data):
+    return lz4.block.compress(data, store_size=False)
+
+
+def save(name, note, vectors):
+    FOLDER.mkdir(exist_ok=True)
+    lines = ",\n".join("    " + json.dumps(vector, ensure_ascii=False) for vector in vectors)
+    text = f'{{\n  "note": {json.dumps(note)},\n  "vectors": [\n{lines}\n  ]\n}}\n'
+    (FOLDER / name).write_text(text)
+
+
+def hexed(text):
+    return text.encode().hex()
+
+
+MAX64 = wire.MASK
+TIME = 1_767_225_600_000 << 16 | 7
+CLUSTER = {"high": 0x0123456789ABCDEF, "low": 0xFEDCBA9876543210}
+NO_CLUSTER = {"high": 0, "low": 0}
+NODE = {"role": 1, "id": 0x1111111111111111, "name": "n1", "incarnation": 1_767_225_600_000, "address": "10.0.0.1:7000", "zone": "a"}
+GATEWAY = {"role": 2, "id": 0, "name": "città", "incarnation": MAX64, "address": "", "zone": ""}
+NONCE_A, NONCE_B = bytes(range(32)).hex(), bytes(range(255, 223, -1)).hex()
+BALLOT = {"time": TIME, "node": 0x1111111111111111}
+LATER = {"time": TIME + 1, "node": 0x2222222222222222}
+ZERO = {"time": 0, "node": 0}
+VALUE_CELL = {"version": BALLOT, "base": None, "expiry_ms": 0, "content": {"kind": "value", "bytes": hexed("hello")}}
+CAS_CELL = {"version": LATER, "base": BALLOT, "expiry_ms": 1_767_229_200_000, "content": {"kind": "value", "bytes": ""}}
+TOMBSTONE = {"version": LATER, "base": ZERO, "expiry_ms": 0, "content": {"kind": "tombstone"}}
+RING = {
+    "cluster_id": CLUSTER, "epoch": 3, "replication_factor": 3,
+    "members": [
+        {"id": 0x1111111111111111, "name": "n1", "address": "10.0.0.1:7000", "zone": "a", "virtual_nodes": 64},
+        {"id": 0x2222222222222222, "name": "n2", "address": "10.0.0.2:7000", "zone": "", "virtual_nodes": 1},
+    ]}
+PARTITION = {"topic": 0x00C0FFEE00C0FFEE, "index": 5}
+DEFAULTS = {
+    "partitions": 8, "replication_factor": 3, "min_in_sync": 0, "retention_ms": 604_800_000, "retention_bytes": 0, "cleanup": 0}
+RECORDS = [
+    {"timestamp_ms": 1_767_225_600_000, "key": hexed("drone-7"), "value": hexed('{"soc":0.81}'),
+     "headers": [{"name": "trace", "value": "00ff"}]},
+    {"timestamp_ms": 1_767_225_600_250, "key": None, "value": "", "headers": []},
+    {"timestamp_ms": 1_767_225_599_999, "key": "", "value": "ff", "headers": []},
+]
+REPETITIVE = [
+    {"timestamp_ms": 1_767_225_600_000 + index, "key": hexed(f"meter-{index % 4}"),
+     "value": hexed(f'{{"meter":"meter-{index % 4}","watts":{1000 + index}}}'), "headers": []} for index in range(20)]
+PLAIN_BATCH = wire.make_batch(RECORDS, producer_id=9, sequence=41, base_offset=1_000, epoch=2)
+PACKED_BATCH = wire.make_batch(REPETITIVE, base_offset=1_003, epoch=2, compress=compress)
+# A producer sends neither base offset nor epoch.
+SENT_BATCH = {**PLAIN_BATCH, "base_offset": 0, "epoch": 0}
+TOPIC = {
+    "name": "drone.telemetry", "id": 0x00C0FFEE00C0FFEE, "configuration": {**DEFAULTS, "partitions": 1, "min_in_sync": 2, "cleanup": 1},
+    "partitions": [
+        {"index": 0, "epoch": 4, "primary": 0x1111111111111111, "replicas": [0x1111111111111111, 0x2222222222222222],
+         "in_sync": [0x1111111111111111], "first_offset": 10, "high_watermark": 1_003, "bytes": 4_096}]}
+HELLO = {
+    "version_min": 1, "version_max": 1, "features": 0, "purpose": 2, "cluster_name": "stormo", "cluster_id": NO_CLUSTER,
+    "identity": NODE, "nonce": NONCE_A}
+CHALLENGE = {"version": 1, "features": 0, "cluster_id": CLUSTER, "identity": {**NODE, "id": 0x2222222222222222, "name": "n2"}, "nonce": NONCE_B}
+BODIES = wire.encode_body("hello", HELLO), wire.encode_body("challenge", CHALLENGE)
+SECRET = "correct horse battery staple"
+PROOFS = {side: wire.proof(SECRET.encode(), f"stormo/1 {side}", *BODIES).hex() for side in ("connector", "listener")}
+
+MEMBERSHIP = [
+    ("ping", {"version": 1, "kind": 1, "sender": NODE, "content": {"sequence": 1, "target": 0x2222222222222222}, "updates": []}),
+    ("ack", {"version": 1, "kind": 2, "sender": NODE, "content": {"sequence": 0xFFFFFFFF, "subject": 0x1111111111111111}, "updates": [
+        {"state": 2, "identity": {**NODE, "id": 0x3333333333333333, "name": "n3", "address": "10.0.0.3:7000", "zone": ""},
+         "source": 0x1111111111111111}]}),
+    ("pingRequest", {"version": 1, "kind": 3, "sender": NODE, "content": {
+        "sequence": 7, "target": 0x3333333333333333, "address": "10.0.0.3:7000"}, "updates": []}),
+    ("nack", {"version": 1, "kind": 4, "sender": NODE, "content": {"sequence": 7}, "updates": []}),
+    ("gossip", {"version": 1, "kind": 5, "sender": NODE, "content": {}, "updates": [
+        {"state": 3, "identity": {**NODE, "id": 0x3333333333333333, "name": "n3", "incarnation": 5}, "source": 0x2222222222222222},
+        {"state": 4, "identity": {**NODE, "role": 2, "id": 0x4444444444444444, "name": "gateway-1", "incarnation": 1 << 62},
+         "source": 0x4444444444444444}]}),
+    ("pull", {"version": 1, "kind": 6, "sender": NODE, "content": {"sequence": 8}, "updates": []}),
+    ("state", {"version": 1, "kind": 7, "sender": NODE, "content": {"sequence": 8, "wants_answer": True}, "updates": [
+        {"state": 1, "identity": NODE, "source": 0x1111111111111111}]}),
+]
+
+# Name, message, value, header fields.
+FRAMES = [
+    ("hello", "hello", HELLO, {}),
+    ("hello of a gateway", "hello", {**HELLO, "purpose": 3, "features": MAX64, "version_max": 65_535, "identity": GATEWAY}, {}),
+    ("challenge", "challenge", CHALLENGE, {}),
+    ("proof", "proof", {"mac": PROOFS["connector"]}, {}),
+    ("welcome", "welcome", {"mac": PROOFS["listener"]}, {}),
+    ("error", "error", {"code": 4, "detail": "the ring is at epoch 7, yours is 3: ask for it"}, {"flags": 1, "request_id": 17}),
+    ("clusterRequest", "clusterRequest", {}, {"request_id": 1}),
+    ("clusterState before founding", "clusterState", {"name": "stormo", "answered_by": 1, "ring": None, "members": []},
+     {"flags": 1, "request_id": 1}),
+    ("clusterState", "clusterState", {"name": "stormo", "answered_by": 0x1111111111111111, "ring": RING, "members": [
+        {"identity": NODE, "state": 1}, {"identity": GATEWAY, "state": 4}]}, {"flags": 1, "request_id": 0xFFFFFFFF}),
+    ("clusterState compressed", "clusterState", {"name": "stormo", "answered_by": 1, "ring": None, "members": [
+        {"identity": {**NODE, "id": number, "name": f"n{number}"}, "state": 1} for number in range(1, 41)]},
+     {"flags": 1, "request_id": 2, "compress": compress}),
+    ("statsRequest", "statsRequest", {}, {"request_id": 3}),
+    ("stats", "stats", {"items": [{"name": "reads", "value": 0}, {"name": "writes", "value": MAX64}]}, {"flags": 1, "request_id": 3}),
+    ("readRequest", "readRequest", {"key": hexed("drone/7"), "consistency": 1}, {"request_id": 4}),
+    ("readAnswer of nothing", "readAnswer", {"cell": None}, {"flags": 1, "request_id": 4}),
+    ("readAnswer", "readAnswer", {"cell": VALUE_CELL}, {"flags": 1, "request_id": 4}),
+    ("put", "writeRequest", {"key": hexed("drone/7"), "consistency": 1, "change": {
+        "kind": "put", "value": hexed("hello"), "ttl_ms": 0, "condition": {"kind": "none"}}}, {"request_id": 5}),
+    ("put when absent, expiring", "writeRequest", {"key": "00", "consistency": 5, "change": {
+        "kind": "put", "value": "", "ttl_ms": 1_000, "condition": {"kind": "absent"}}}, {"request_id": 5}),
+    ("delete of a version", "writeRequest", {"key": hexed("drone/7"), "consistency": 5, "change": {
+        "kind": "delete", "condition": {"kind": "version", "version": BALLOT}}}, {"request_id": 5}),
+    ("acquire", "writeRequest", {"key": hexed("lock"), "consistency": 1, "change": {
+        "kind": "acquire", "owner": "dispatcher-1", "lease_ms": 30_000}}, {"request_id": 5}),
+    ("renew", "writeRequest", {"key": hexed("lock"), "consistency": 1, "change": {
+        "kind": "renew", "token": BALLOT, "lease_ms": 3_600_000}}, {"request_id": 5}),
+    ("release", "writeRequest", {"key": hexed("lock"), "consistency": 1, "change": {"kind": "release", "token": BALLOT}}, {"request_id": 5}),
+    ("writeAnswer", "writeAnswer", {"applied": True, "version": BALLOT, "expiry_ms": 1_767_229_200_000, "current": None},
+     {"flags": 1, "request_id": 5}),
+    ("writeAnswer refused", "writeAnswer", {"applied": False, "version": None, "expiry_ms": 0, "current": TOMBSTONE},
+     {"flags": 1, "request_id": 5}),
+    ("scanRequest", "scanRequest", {"prefix": hexed("drone/"), "after": "", "limit": 1_000, "keys_only": False}, {"request_id": 6}),
+    ("scanAnswer", "scanAnswer", {"items": [{"key": hexed("a"), "cell": VALUE_CELL}, {"key": hexed("b"), "cell": CAS_CELL}],
+                                  "resume_after": hexed("b")}, {"flags": 1, "request_id": 6}),
+    ("createTopic", "createTopic", {"name": "drone.telemetry", "configuration": DEFAULTS}, {"request_id": 7}),
+    ("describeTopics", "describeTopics", {"name": ""}, {"request_id": 8}),
+    ("topics", "topics", {"topics": [TOPIC]}, {"flags": 1, "request_id": 8}),
+    ("deleteTopic", "deleteTopic", {"name": "drone.telemetry"}, {"request_id": 9}),
+    ("deleted", "deleted", {}, {"flags": 1, "request_id": 9}),
+    ("produce", "produce", {"partition": PARTITION, "batch": SENT_BATCH}, {"request_id": 10}),
+    ("produced", "produced", {"base_offset": 1_000}, {"flags": 1, "request_id": 10}),
+    ("fetch", "fetch", {"partition": PARTITION, "offset": MAX64, "bytes_max": 1 << 20, "wait_ms": 30_000}, {"request_id": 11}),
+    ("fetched", "fetched", {"epoch": 2, "high_watermark": 1_023, "first_offset": 10, "batches": [PLAIN_BATCH, PACKED_BATCH]},
+     {"flags": 1, "request_id": 11}),
+    ("prepare", "prepare", {"key": hexed("drone/7"), "ballot": BALLOT}, {"request_id": 12}),
+    ("promise", "promise", {"accepted": {"ballot": LATER, "cell": VALUE_CELL}, "promised": LATER}, {"flags": 1, "request_id": 12}),
+    ("promise of nothing", "promise", {"accepted": None, "promised": ZERO}, {"flags": 1, "request_id": 12}),
+    ("accept", "accept", {"key": hexed("drone/7"), "ballot": LATER, "cell": CAS_CELL, "next": {"time": TIME + 2, "node": 1}},
+     {"request_id": 13}),
+    ("accept of a tombstone", "accept", {"key": hexed("drone/7"), "ballot": LATER, "cell": TOMBSTONE, "next": None}, {"request_id": 13}),
+    ("accepted", "accepted", {"next_promised": True}, {"flags": 1, "request_id": 13}),
+    ("refused", "refused", {"promised": LATER, "accepted_ballot": ZERO}, {"flags": 1, "request_id": 13}),
+    ("replicaRead", "replicaRead", {"key": hexed("drone/7"), "consistency": 6}, {"request_id": 14}),
+    ("replicaState", "replicaState", {"accepted": {"ballot": BALLOT, "cell": VALUE_CELL}, "promised": BALLOT}, {"flags": 1, "request_id": 14}),
+    ("replicaScan", "replicaScan", {"prefix": "", "after": hexed("a"), "limit": 1, "keys_only": True}, {"request_id": 15}),
+    ("replicaPage", "replicaPage", {"items": [
+        {"key": "61", "accepted": {"ballot": LATER, "cell": {**TOMBSTONE, "base": None}}},
+        {"key": "62", "accepted": {"ballot": LATER, "cell": {**TOMBSTONE, "base": None}}}], "has_more": True}, {"flags": 1, "request_id": 15}),
+    ("append", "append", {"partition": PARTITION, "epoch": 2, "previous_end": 1_000, "previous_epoch": 1, "high_watermark": 999,
+                          "first_offset": 10, "batches": [PLAIN_BATCH]}, {"request_id": 16}),
+    ("append as heartbeat", "append", {"partition": PARTITION, "epoch": 2, "previous_end": 0, "previous_epoch": 0, "high_watermark": 0,
+                                       "first_offset": 0, "batches": []}, {"request_id": 16}),
+    ("appended", "appended", {"partition": PARTITION, "epoch": 2, "log_id": MAX64, "matched": True, "end": 1_003}, {"flags": 1, "request_id": 16}),
+    ("found", "found", {"ring": RING}, {"request_id": 18}),
+    ("founded", "founded", {"agreed": False, "ring": RING}, {"flags": 1, "request_id": 18}),
+    ("founded without ring", "founded", {"agreed": True, "ring": None}, {"flags": 1, "request_id": 18}),
+] + [(f"gossip {name}", "gossip", {"bytes": wire.encode_membership(message).hex()}, {}) for name, message in MEMBERSHIP]
+
+
+def frames():
+    covered = {message for _, message, _, _ in FRAMES}
+    assert covered == set(wire.NUMBERS), set(wire.NUMBERS) - covered
+    vectors = []
+    for name, message, value, options in FRAMES:
+        # Before the handshake is done a peer has neither clock nor ring to show.
+        early = message in ("hello", "challenge", "proof", "welcome")
+        data = wire.encode_frame(message, value, **{"time": 0 if early else TIME, "epoch": 0 if early else 3, **options})
+        header, message, value, _ = wire.decode_frame(data)
+        assert xxhash.xxh64(data[8:]).intdigest() & 0xFFFFFFFF == int.from_bytes(data[4:8], "little")
+        vectors.append({"name": name, "message": message, "header": header, "value": value, "hex": data.hex()})
+    return vectors
+
+
+def malformed():
+    good = bytearray(wire.encode_frame("readRequest", {"key": hexed("drone/7"), "consistency": 1}, request_id=4, time=TIME, epoch=3))
+
+    def sealed(edit):
+        data = bytearray(good)
+        edit(data)
+        data[4:8] = (xxhash.xxh64(bytes(data[8:])).intdigest() & 0xFFFFFFFF).to_bytes(4, "little")
+        return bytes(data)
+
+    def put(at, *values):
+        def edit(data):
+            data[at:at + len(values)] = bytes(values)
+        return edit
+
+    def grow(data):
+        data.append(0)
+        data[0] += 1
+        data[28] += 1
+
+    def shrink(data):
+        data.pop()
+        data[0] -= 1
+        data[28] -= 1
+
+    bomb = wire.encode_frame("clusterRequest", {}, compress=compress)
+    packed = bytearray(wire.encode_frame("readAnswer", {"cell": {**VALUE_CELL, "content": {"kind": "value", "bytes": "00" * 2_000}}}, compress=compress))
+    packed[28:32] = (16 << 20).to_bytes(4, "little")
+    packed[4:8] = (xxhash.xxh64(bytes(packed[8:])).intdigest() & 0xFFFFFFFF).to_bytes(4, "little")
+    flipped = bytearray(good)
+    flipped[40] ^= 1
+    cases = [
+        ("half a header", bytes(good[:20]), "incomplete"),
+        ("half a body", bytes(good[:-1]), "incomplete"),
+        ("a flipped bit in the body", bytes(flipped), "checksum"),
+        ("a wrong checksum", bytes(good[:4]) + bytes(4) + bytes(good[8:]), "checksum"),
+        ("a type of the future", sealed(put(8, 0xFF, 0x7F)), "unknown type"),
+        ("a flag of the future", sealed(put(10, 4)), "invalid"),
+        ("a reserved byte in use", sealed(put(11, 1)), "invalid"),
+        ("a length shorter than the header", bytes(put_length(good, 27)), "invalid"),
+        ("a body over its type's limit, refused by the header alone", bytes(put_length(good, (2 << 20))), "over limit"),
+        ("a raw length over its type's limit", sealed(put(28, 0, 0, 0x20, 0)), "over limit"),
+        ("a raw length that is not the body's", sealed(put(28, 11)), "invalid"),
+        ("a byte behind the message", sealed(grow), "trailing"),
+        ("a byte missing from the message", sealed(shrink), "truncated"),
+        ("an empty key", sealed(lambda d: d.__setitem__(slice(32, len(d)), b"") or d.extend(b"\0\0\1") or put(0, 31)(d) or put(28, 3)(d)), "invalid"),
+        ("a key longer than the message", sealed(put(32, 0, 2)), "truncated"),
+        ("a key over the limit", sealed(put(32, 1, 2)), "over limit"),
+        ("a consistency of the future", sealed(put(41, 7)), "invalid"),
+        ("a block that does not fill its raw length", bytes(packed), "decompression"),
+        ("a block of nothing in a message without body", bomb, "none"),
+        ("text of another protocol", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "invalid"),
+    ]
+    vectors = []
+    for name, data, error in cases:
+        try:
+            found = "incomplete" if wire.decode_frame(data) is None else "none"
+        except wire.WireError as failure:
+            found = failure.kind
+        assert found == error, (name, found)
+        vectors.append({"name": name, "error": error, "hex": data.hex()})
+    return vectors
+
+
+def put_length(frame, length):
+    return length.to_bytes(4, "little") + frame[4:]
+
+
+def batches():
+    return [
+        {"name": name, "hex": wire.BATCH.write(batch).hex(), "batch": batch, "records": wire.batch_records(batch)}
+        for name, batch in (("unpacked", PLAIN_BATCH), ("packed", PACKED_BATCH))]
+
+
+def hashes():
+    inputs = [b"", b"a", b"abc", b"abcd", b"abcdefg", b"abcdefgh", bytes(range(12)), bytes(range(31)), bytes(range(32)), bytes(range(33)),
+              bytes(range(63)), bytes(range(64)), bytes(range(101)), bytes(range(256)) * 5, "chiave/città".encode(), b"\0lock"]
+    vectors = []
+    for data in inputs:
+        for seed in (0, 1, 2_654_435_761, MAX64):
+            digest = xxhash.xxh64(data, seed=seed).intdigest()
+            assert digest == wire.xxh64(data, seed)
+            vectors.append({"input": data.hex(), "seed": seed, "digest": f"{digest:016x}"})
+    return vectors
+
+
+def blocks():
+    raws = [b"hello, hello, hello, hello, hello", b"\0" * 10_000, bytes(range(256)) * 3, b"ab" * 40 + b"the end of it all"]
+    # By hand: "abc", then 9 bytes from 3 back, which overlap what they write; then the last 5 literals.
+    byhand = bytes([0x35]) + b"abc" + bytes([3, 0]) + bytes([0x50]) + b"12345"
+    vectors = [{"name": "by hand, overlapping", "block": byhand.hex(), "raw_count": 17, "raw": b"abcabcabcabc12345".hex()},
+               {"name": "literals only", "block": (b"\x50" + b"plain").hex(), "raw_count": 5, "raw": b"plain".hex()}]
+    for raw in raws:
+        vectors.append({"name": f"{len(raw)} bytes", "block": compress(raw).hex(), "raw_count": len(raw), "raw": raw.hex()})
+    for vector in vectors:
+        block, raw = bytes.fromhex(vector["block"]), bytes.fromhex(vector["raw"])
+        assert lz4.block.decompress(block, uncompressed_size=vector["raw_count"]) == raw == wire.lz4_decompress(block, len(raw))
+    return vectors
+
+
+def rings():
+    def member(number, zone, virtual_nodes):
+        return {"id": number * 0x0101010101010101, "name": f"n{number}", "address": f"n{number}:7000", "zone": zone, "virtual_nodes": virtual_nodes}
+
+    shapes = [
+        ("one node", 3, [member(1, "", 4)]),
+        ("three nodes", 3, [member(n, "", 64) for n in (1, 2, 3)]),
+        ("five nodes", 3, [member(n, "", 16) for n in range(1, 6)]),
+        ("six nodes in three zones", 3, [member(n, "abc"[n % 3], 16) for n in range(1, 7)]),
+        ("five nodes in two zones", 3, [member(n, "ab"[n % 2], 8) for n in range(1, 6)]),
+        ("uneven nodes", 2, [member(1, "a", 1), member(2, "a", 32), member(3, "b", 8)]),
+    ]
+    vectors = []
+    for name, factor, members in shapes:
+        ring = {"cluster_id": CLUSTER, "epoch": 1, "replication_factor": factor, "members": members}
+        tokens = [0, 1, MAX64, 1 << 63] + [xxhash.xxh64(f"key-{index}".encode()).intdigest() for index in range(12)]
+        tokens += [wire.member_tokens(members[0])[0], (max(t for m in members for t in wire.member_tokens(m)) + 1) & MAX64]
+        vectors.append({
+            "name": name, "ring": ring,
+            "tokens": [[f"{token:016x}" for token in wire.member_tokens(m)[:4]] for m in members],
+            "replicas": [{"token": f"{token:016x}", "nodes": wire.replicas(ring, token)} for token in tokens]})
+    return vectors
+
+
+def partitions():
+    vectors = []
+    for key in (b"", b"drone-7", b"meter-12", "città".encode()):
+        for count in (1, 8, 12, 1_024):
+            vectors.append({"key": key.hex(), "partitions": count, "partition": xxhash.xxh64(key).intdigest() % count})
+    return vectors
+
+
+def main():
+    save("frames.json", "Whole frames of every message. See ../frame.md and ../messages.md.", frames())
+    save("malformed.json", "Bytes that must be refused, or are not whole yet.", malformed())
+    save("batches.json", "Batches as stored and sent. See ../batches.md.", batches())
+    save("membership.json", "Contents of gossip frames. See ../membership.md.",
+         [{"name": name, "value": value, "hex": wire.encode_membership(value).hex()} for name, value in MEMBERSHIP])
+    save("xxh64.json", "Digests by the xxhash library.", hashes())
+    save("lz4.json", "Blocks by the lz4 library, and by hand.", blocks())
+    save("rings.json", "Tokens (the first four of each member) and replica sets. See ../hashing.md.", rings())
+    save("partitions.json", "Partitions of keyed records. See ../hashing.md.", partitions())
+    save("handshake.json", "Proofs of the cluster secret. See ../handshake.md.", [
+        {"secret": SECRET, "hello": BODIES[0].hex(), "challenge": BODIES[1].hex(), **PROOFS}])
+    print(wire.check(FOLDER), "checks hold")
+
+
+if __name__ == "__main__":
+    main()
