@@ -96,7 +96,7 @@ let package = Package(
         tests("NodeCoreTests", ["NodeCore", "Membership", "Wire"]),
         tests("NodeStorageTests", ["NodeStorage", "NodeCore", "Wire", "CSQLite"]),
         tests("GatewayTests", ["Gateway", "StormoClient", "Wire"]),
-        tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire"]),
+        tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging]),
         tests("SpecTests", ["Wire", "WireTransport"]),
         tests("StormoTests", ["Stormo"]),
         tests("ProcessTests", ["Stormo", "StormoClient", "Wire", "WireTransport", nioCore, nioPosix, logging]),
