@@ -32,6 +32,9 @@ package struct StorageConfiguration: Sendable, Hashable {
     package var retryPauseMsMin = 50
     /// Longest pause between attempts, in milliseconds: a disk that comes back is noticed within this time.
     package var retryPauseMsMax = 2_000
+    /// How long closing waits for a segment that the last entries need, in milliseconds: a flush to SQLite may be under
+    /// way.
+    package var closeWaitMsMax = 30_000
 
     /// The defaults, for a directory.
     package init(directory: String) { self.directory = directory }
@@ -60,6 +63,7 @@ package struct StorageConfiguration: Sendable, Hashable {
         try require(
             retryPauseMsMin >= 1 && retryPauseMsMax >= retryPauseMsMin,
             "the retry pauses are \(retryPauseMsMin) and \(retryPauseMsMax) ms, expected 1 or more, in order")
+        try require(closeWaitMsMax >= 0, "closeWaitMsMax is \(closeWaitMsMax), expected 0 or more")
         return self
     }
 }

@@ -12,6 +12,8 @@ package enum StorageOpenError: Error, Hashable, Sendable, CustomStringConvertibl
     case corrupt(String)
     /// The disk failed, or there is no room or no permission.
     case disk(DiskError)
+    /// SQLite could not open or read its file.
+    case database(String)
     /// The operating system gave no thread.
     case thread(code: Int32)
 
@@ -28,6 +30,7 @@ package enum StorageOpenError: Error, Hashable, Sendable, CustomStringConvertibl
         case .corrupt(let what):
             "stored data is damaged: \(what); put the directory aside and start the node as a replacement"
         case .disk(let error): "the data directory cannot be used: \(error)"
+        case .database(let what): "the database cannot be used: \(what)"
         case .thread(let code): "no thread for the storage: error \(code); raise the limit of threads"
         }
     }

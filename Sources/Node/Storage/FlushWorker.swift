@@ -1,0 +1,176 @@
+import Synchronization
+import Wire
+
+/// What the background has finished.
+enum FlushEvent: Sendable {
+    /// A memtable is in SQLite and in the files of its logs.
+    case flushed(generation: UInt64, indexedBytes: [PartitionID: UInt64])
+    /// The write-ahead log is in the database file, as far as readers allowed.
+    case checkpointed
+}
+
+/// The background on a thread of its own: it writes memtables to SQLite and prepares segments of the journal.
+final class FlushWorker: Sendable {
+    private struct Flush: Sendable {
+        let memtable: Memtable
+        let use: UInt64
+    }
+
+    private struct Mailbox {
+        var flushes: [Flush] = []
+        var prepares: [JournalSlot] = []
+        var checkpoint = false
+        var closing = false
+        var events: [FlushEvent] = []
+    }
+
+    private enum Work: Sendable {
+        case prepare(JournalSlot)
+        case flush(Flush)
+        case checkpoint
+    }
+
+    private let mailbox = Monitor(Mailbox())
+    private let eventsWaiting = Atomic<Bool>(false)
+    private let configuration: StorageConfiguration
+    private let disk: any JournalDisk
+    private let health: StorageHealth
+    private let counters: StorageCounters
+    private let notice: DurableNotice
+
+    /// A worker for the journal's `disk`.
+    init(
+        configuration: StorageConfiguration, disk: any JournalDisk, health: StorageHealth, counters: StorageCounters,
+        notice: DurableNotice
+    ) {
+        self.configuration = configuration
+        self.disk = disk
+        self.health = health
+        self.counters = counters
+        self.notice = notice
+    }
+
+    /// Asks for a memtable to be written; then SQLite has everything up to `use`.
+    func flush(_ memtable: Memtable, use: UInt64) {
+        mailbox.change { $0.flushes.append(Flush(memtable: memtable, use: use)) }
+    }
+
+    /// Asks for a segment. It goes before all other work: the journal may wait for it.
+    func prepare(_ slot: JournalSlot) { mailbox.change { $0.prepares.append(slot) } }
+
+    /// Asks for the write-ahead log to be moved into the database file.
+    func checkpoint() { mailbox.change { $0.checkpoint = true } }
+
+    /// What was finished since the last call.
+    func takeEvents() -> [FlushEvent] {
+        guard eventsWaiting.exchange(false, ordering: .acquiringAndReleasing) else { return [] }
+        return mailbox.withLock { mailbox in
+            defer { mailbox.events = [] }
+            return mailbox.events
+        }
+    }
+
+    /// Ends the thread soon. What it leaves is in the journal.
+    func close() { mailbox.change { $0.closing = true } }
+
+    /// The body of the thread. `journal` hears of segments that are ready or free.
+    func run(_ writer: consuming MemtableWriter, journal: JournalWorker) {
+        // Written memtables are given up only after the loop has let go of them: taking apart so many small values
+        // would stall it.
+        var written: [Memtable] = []
+        while let work = next() {
+            switch work {
+            case .prepare(let slot): prepare(slot, journal)
+            case .flush(let flush):
+                guard write(flush, &writer, journal) else { continue }
+                written.append(flush.memtable)
+            case .checkpoint:
+                written = []
+                // What a checkpoint cannot do now, the next one does; errors that stay show in the next flush.
+                try? writer.checkpoint()
+                if let bytes = try? writer.databaseBytes() { counters.sqliteBytes.store(bytes, ordering: .relaxed) }
+                report(.checkpointed)
+            }
+        }
+        writer.close()
+    }
+
+    private func next() -> Work? {
+        mailbox.wait { mailbox -> Work?? in
+            if mailbox.closing { return .some(nil) }
+            if !mailbox.prepares.isEmpty { return .prepare(mailbox.prepares.removeFirst()) }
+            if !mailbox.flushes.isEmpty { return .flush(mailbox.flushes.removeFirst()) }
+            guard mailbox.checkpoint else { return nil }
+            mailbox.checkpoint = false
+            return .checkpoint
+        }
+    }
+
+    private func report(_ event: FlushEvent) {
+        mailbox.withLock { $0.events.append(event) }
+        eventsWaiting.store(true, ordering: .releasing)
+        notice.news()
+    }
+
+    private func prepare(_ slot: JournalSlot, _ journal: JournalWorker) {
+        _ = persist { () throws(FlushFailure) in
+            do throws(DiskError) {
+                try disk.prepare(slot.number, bytes: slot.bytes)
+            } catch { throw .disk(error) }
+            journal.prepared(slot)
+        }
+    }
+
+    private func write(_ flush: Flush, _ writer: inout MemtableWriter, _ journal: JournalWorker) -> Bool {
+        let began = StorageCounters.now()
+        var indexedBytes: [PartitionID: UInt64] = [:]
+        let done = persist { () throws(FlushFailure) in
+            indexedBytes = try writer.write(flush.memtable, use: flush.use) { () throws(FlushFailure) in
+                try between(journal)
+            }
+        }
+        guard done else { return false }
+        do throws(FlushFailure) {
+            try writer.removeFiles(after: flush.memtable)
+        } catch {
+            // They only take room; the next change of the log tries again.
+            counters.flushFailures.add(1)
+        }
+        counters.flushes.add(1)
+        counters.flushedRegisters.add(UInt64(flush.memtable.entries.count))
+        counters.flushNs.add(StorageCounters.now() - began)
+        journal.freed(upTo: flush.use)
+        report(.flushed(generation: flush.memtable.generation, indexedBytes: indexedBytes))
+        return true
+    }
+
+    // While a memtable is written, the journal may ask for a segment, and the storage may close.
+    private func between(_ journal: JournalWorker) throws(FlushFailure) {
+        let (closing, slot) = mailbox.withLock { mailbox in
+            (mailbox.closing, mailbox.prepares.isEmpty ? nil : mailbox.prepares.removeFirst())
+        }
+        if closing { throw .closing }
+        if let slot { prepare(slot, journal) }
+    }
+
+    // Tries until it works; false when the storage closes before.
+    private func persist(_ body: () throws(FlushFailure) -> Void) -> Bool {
+        var pauseMs = configuration.retryPauseMsMin
+        var failed = false
+        while true {
+            do throws(FlushFailure) {
+                try body()
+                if failed { health.report(.background, nil) }
+                return true
+            } catch {
+                if case .closing = error { return false }
+                failed = true
+                counters.flushFailures.add(1)
+                health.report(.background, error.reason)
+                notice.news()
+            }
+            if mailbox.wait(atMostMs: pauseMs, { $0.closing ? () : nil }) != nil { return false }
+            pauseMs = min(pauseMs * 2, configuration.retryPauseMsMax)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import NodeCore
+import Wire
+
+/// Entries that wait for the journal, in the form in which they are written.
+struct JournalBuffer: Sendable {
+    private var writer: ByteWriter
+    /// How many entries.
+    private(set) var records = 0
+
+    /// Empty, with room for a usual commit.
+    init() { writer = ByteWriter(capacity: 64 << 10) }
+
+    /// Bytes so far.
+    var count: Int { writer.count }
+
+    /// The bytes so far.
+    var bytes: [UInt8] { writer.bytes }
+
+    /// Forgets the content and keeps the storage when it is not larger than what a usual commit needs.
+    mutating func removeAll() {
+        if writer.count > Self.keptBytesMax { writer = ByteWriter(capacity: 64 << 10) } else { writer.removeAll() }
+        records = 0
+    }
+
+    /// Appends an entry. Its ordinal and checksum are filled in when the segment is known.
+    mutating func append(_ entry: JournalEntry) {
+        let start = writer.count
+        writer.integer(UInt64(0))
+        writer.integer(UInt64(0))
+        writer.journalEntry(entry)
+        writer.overwrite(UInt32(writer.count - start - RecordHeader.count), at: start)
+        records += 1
+    }
+
+    // A burst must not keep its memory for ever.
+    private static let keptBytesMax = 4 << 20
+}
+
+/// The kinds of entries on disk; the numbers never change their meaning.
+private enum EntryKind: UInt8 {
+    case register = 1
+    case fact = 2
+    case append = 3
+    case truncate = 4
+    case log = 5
+    case remove = 6
+}
+
+extension ByteWriter {
+    /// Appends an entry as the journal keeps it.
+    mutating func journalEntry(_ entry: JournalEntry) {
+        switch entry {
+        case .register(let key, let state):
+            integer(EntryKind.register.rawValue)
+            self.key(key)
+            registerState(state)
+        case .fact(let fact, let value):
+            integer(EntryKind.fact.rawValue)
+            integer(fact.rawValue)
+            blob(value)
+        case .append(let partition, let batches):
+            integer(EntryKind.append.rawValue)
+            partitionID(partition)
+            list(batches) { $1.encode(into: &$0) }
+        case .truncate(let partition, let from):
+            integer(EntryKind.truncate.rawValue)
+            partitionID(partition)
+            integer(from)
+        case .log(let partition, let facts):
+            integer(EntryKind.log.rawValue)
+            partitionID(partition)
+            logFacts(facts)
+        case .remove(let partition):
+            integer(EntryKind.remove.rawValue)
+            partitionID(partition)
+        }
+    }
+
+    /// Appends an acceptor's state.
+    mutating func registerState(_ state: RegisterState) {
+        ballot(state.promised)
+        optional(state.accepted) { $0.accepted($1) }
+    }
+
+    /// Appends the facts of a log.
+    mutating func logFacts(_ facts: LogFacts) {
+        integer(facts.logID)
+        integer(facts.epoch)
+        integer(facts.highWatermark)
+        integer(facts.firstOffset)
+    }
+
+    private mutating func partitionID(_ partition: PartitionID) {
+        integer(partition.topic.rawValue)
+        integer(partition.index)
+    }
+}
+
+extension ByteReader {
+    /// Reads an entry of the journal. Throws when it is not one that this version knows.
+    mutating func journalEntry() throws(WireError) -> JournalEntry {
+        let number: UInt8 = try integer("kind of entry")
+        guard let kind = EntryKind(rawValue: number) else {
+            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 6")
+        }
+        let entry: JournalEntry
+        switch kind {
+        case .register:
+            let key = try key()
+            entry = .register(key, try registerState())
+        case .fact:
+            let fact = try nodeFact()
+            entry = .fact(fact, try blob("fact", max: Int(UInt32.max)))
+        case .append:
+            let partition = try partitionID()
+            entry = .append(
+                partition,
+                try list("batches", max: WireLimits.listItemsMax, minBytes: RecordBatch.headerBytes) {
+                    (reader: inout ByteReader) throws(WireError) in try RecordBatch(from: &reader)
+                })
+        case .truncate:
+            let partition = try partitionID()
+            entry = .truncate(partition, from: try integer("offset"))
+        case .log:
+            let partition = try partitionID()
+            entry = .log(partition, try logFacts())
+        case .remove:
+            entry = .remove(try partitionID())
+        }
+        try end(of: "journal entry")
+        return entry
+    }
+
+    /// Reads an acceptor's state.
+    mutating func registerState() throws(WireError) -> RegisterState {
+        let promised = try ballot("promised ballot")
+        let accepted = try optional("accepted cell") { reader throws(WireError) in try reader.accepted() }
+        return RegisterState(promised: promised, accepted: accepted)
+    }
+
+    /// Reads the facts of a log.
+    mutating func logFacts() throws(WireError) -> LogFacts {
+        let logID: LogID = try integer("log id")
+        let epoch: LogEpoch = try integer("log epoch")
+        let highWatermark: Offset = try integer("high watermark")
+        return LogFacts(
+            logID: logID, epoch: epoch, highWatermark: highWatermark, firstOffset: try integer("first offset"))
+    }
+
+    private mutating func nodeFact() throws(WireError) -> NodeFact {
+        let number: UInt8 = try integer("fact")
+        guard let fact = NodeFact(rawValue: number) else {
+            throw .invalid(field: "fact", found: "\(number)", expected: "a number that this version knows")
+        }
+        return fact
+    }
+
+    private mutating func partitionID() throws(WireError) -> PartitionID {
+        let topic = TopicID(try integer("topic id"))
+        return PartitionID(topic: topic, index: try integer("partition"))
+    }
+}

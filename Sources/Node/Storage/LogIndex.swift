@@ -1,0 +1,265 @@
+import NodeCore
+import Wire
+
+/// Where a batch is.
+struct BatchPlace: Hashable, Sendable {
+    /// Offset of its first record.
+    var base: Offset
+    /// The offset behind its last.
+    var end: Offset
+    /// The primary's epoch.
+    var epoch: LogEpoch
+    /// Which file of the partition: the offset in its name.
+    var file: Offset
+    /// Where in the file, in bytes.
+    var position: Int
+    /// How many bytes.
+    var length: Int
+
+    fileprivate init(_ row: SQLiteStatement) {
+        base = row.uint64(0)
+        end = row.uint64(1)
+        epoch = LogEpoch(truncatingIfNeeded: row.int64(2))
+        file = row.uint64(3)
+        position = Int(row.int64(4))
+        length = Int(row.int64(5))
+    }
+
+    /// Puts a place together.
+    init(base: Offset, end: Offset, epoch: LogEpoch, file: Offset, position: Int, length: Int) {
+        self.base = base
+        self.end = end
+        self.epoch = epoch
+        self.file = file
+        self.position = position
+        self.length = length
+    }
+}
+
+/// Where the batches of logs are, for reading.
+struct LogIndexReader {
+    private let database: SQLiteDatabase
+    private let places: SQLiteStatement
+    private let visible: SQLiteStatement
+
+    /// Prepares the statements.
+    init(_ database: SQLiteDatabase) throws(SQLiteError) {
+        self.database = database
+        places = try database.prepare(
+            """
+            SELECT base, end, epoch, file, position, length FROM batches
+            WHERE topic = ?1 AND partition = ?2 AND base < ?4 AND base >= coalesce(
+                (SELECT max(base) FROM batches WHERE topic = ?1 AND partition = ?2 AND base <= ?3), ?3)
+            ORDER BY base
+            """)
+        visible = try database.prepare(
+            """
+            SELECT coalesce(sum(length), 0) FROM batches
+            WHERE topic = ?1 AND partition = ?2 AND end > ?3 AND end <= ?4 AND base < ?4
+            """)
+    }
+
+    /// Places of batches from the one that holds `from` on, that begin below `limit` and end by `end`: as many as
+    /// `bytesMax` holds, at least one. Also whether these are all.
+    func places(
+        _ partition: PartitionID, from: Offset, limit: Offset, end: Offset, bytesMax: Int
+    ) throws(StoreError) -> (places: [BatchPlace], isAll: Bool) {
+        do throws(SQLiteError) {
+            places.bind(1, partition.topic.rawValue)
+            places.bind(2, Int64(partition.index))
+            places.bind(3, from)
+            places.bind(4, limit)
+            var found: [BatchPlace] = []
+            var bytes = 0
+            while try places.step() {
+                let place = BatchPlace(places)
+                if place.end <= from { continue }
+                guard place.end <= end else { break }
+                guard found.isEmpty || bytes + place.length <= bytesMax else {
+                    places.reset()
+                    return (found, false)
+                }
+                found.append(place)
+                bytes += place.length
+            }
+            places.reset()
+            return (found, true)
+        } catch { throw error.storeError }
+    }
+
+    /// Bytes of a log's batches that end behind `after` and not behind `end`.
+    func bytes(_ partition: PartitionID, after: Offset, through end: Offset) throws(SQLiteError) -> UInt64 {
+        visible.bind(1, partition.topic.rawValue)
+        visible.bind(2, Int64(partition.index))
+        visible.bind(3, after)
+        visible.bind(4, end)
+        defer { visible.reset() }
+        return try visible.step() ? visible.uint64(0) : 0
+    }
+
+    /// All logs. Throws when one is damaged.
+    func logs() throws(StorageOpenError) -> [(PartitionID, LogSummary)] {
+        var logs: [(PartitionID, LogSummary)] = []
+        do throws(SQLiteError) {
+            let statement = try database.prepare("SELECT topic, partition, summary FROM logs ORDER BY topic, partition")
+            while try statement.step() {
+                let partition = PartitionID(
+                    topic: TopicID(statement.uint64(0)), index: UInt32(truncatingIfNeeded: statement.int64(1)))
+                guard let summary = LogSummary(row: statement.view(2), of: partition) else {
+                    throw SQLiteError(code: 0, message: "the log of partition \(partition) is damaged", path: database.path)
+                }
+                logs.append((partition, summary))
+            }
+        } catch { throw error.openError }
+        return logs
+    }
+}
+
+/// Where the batches of logs are, for writing.
+struct LogIndexWriter {
+    private let database: SQLiteDatabase
+    private let insert: SQLiteStatement
+    private let deleteFrom: SQLiteStatement
+    private let deleteBelow: SQLiteStatement
+    private let deleteAll: SQLiteStatement
+    private let sumFrom: SQLiteStatement
+    private let sumBelow: SQLiteStatement
+    private let last: SQLiteStatement
+    private let files: SQLiteStatement
+    private let summary: SQLiteStatement
+    private let setSummary: SQLiteStatement
+    private let removeSummary: SQLiteStatement
+
+    /// Prepares the statements.
+    init(_ database: SQLiteDatabase) throws(SQLiteError) {
+        self.database = database
+        let these = "FROM batches WHERE topic = ?1 AND partition = ?2"
+        insert = try database.prepare("INSERT OR REPLACE INTO batches VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        // Batches do not overlap: only the last one that begins before an offset can reach beyond it.
+        let beyond = "base >= coalesce((SELECT max(base) \(these) AND base < ?3), ?3) AND end > ?3"
+        deleteFrom = try database.prepare("DELETE \(these) AND \(beyond)")
+        deleteBelow = try database.prepare("DELETE \(these) AND base < ?3 AND end <= ?3")
+        deleteAll = try database.prepare("DELETE \(these)")
+        sumFrom = try database.prepare("SELECT coalesce(sum(length), 0) \(these) AND \(beyond)")
+        sumBelow = try database.prepare("SELECT coalesce(sum(length), 0) \(these) AND base < ?3 AND end <= ?3")
+        last = try database.prepare(
+            "SELECT base, end, epoch, file, position, length \(these) ORDER BY base DESC LIMIT 1")
+        files = try database.prepare("SELECT DISTINCT file \(these)")
+        summary = try database.prepare("SELECT summary FROM logs WHERE topic = ?1 AND partition = ?2")
+        setSummary = try database.prepare(
+            "INSERT INTO logs VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET summary = excluded.summary")
+        removeSummary = try database.prepare("DELETE FROM logs WHERE topic = ?1 AND partition = ?2")
+    }
+
+    /// Takes out batches that end behind `from`; returns their bytes.
+    func cut(_ partition: PartitionID, from: Offset) throws(SQLiteError) -> UInt64 {
+        try remove(partition, from, sum: sumFrom, delete: deleteFrom)
+    }
+
+    /// Takes out batches that end at or before `first`; returns their bytes.
+    func drop(_ partition: PartitionID, below first: Offset) throws(SQLiteError) -> UInt64 {
+        try remove(partition, first, sum: sumBelow, delete: deleteBelow)
+    }
+
+    /// Takes out all batches.
+    func reset(_ partition: PartitionID) throws(SQLiteError) {
+        bind(deleteAll, partition)
+        try deleteAll.run()
+    }
+
+    /// Takes in a batch.
+    func insert(_ partition: PartitionID, _ place: BatchPlace) throws(SQLiteError) {
+        bind(insert, partition)
+        insert.bind(3, place.base)
+        insert.bind(4, place.end)
+        insert.bind(5, Int64(place.epoch))
+        insert.bind(6, place.file)
+        insert.bind(7, Int64(place.position))
+        insert.bind(8, Int64(place.length))
+        try insert.run()
+    }
+
+    /// The last batch; nil for none.
+    func last(_ partition: PartitionID) throws(SQLiteError) -> BatchPlace? {
+        bind(last, partition)
+        defer { last.reset() }
+        return try last.step() ? BatchPlace(last) : nil
+    }
+
+    /// Files that hold a batch.
+    func files(_ partition: PartitionID) throws(SQLiteError) -> [Offset] {
+        bind(files, partition)
+        var found: [Offset] = []
+        while try files.step() { found.append(files.uint64(0)) }
+        return found
+    }
+
+    /// Bytes of the log's batches in files, as last written.
+    func indexedBytes(_ partition: PartitionID) throws(SQLiteError) -> UInt64 {
+        bind(summary, partition)
+        defer { summary.reset() }
+        guard try summary.step() else { return 0 }
+        guard let found = LogSummary(row: summary.view(0), of: partition) else {
+            throw SQLiteError(code: 0, message: "the log of partition \(partition) is damaged", path: database.path)
+        }
+        return found.indexedBytes
+    }
+
+    /// Writes a log's state; nil takes it out.
+    func set(_ partition: PartitionID, _ summary: LogSummary?) throws(SQLiteError) {
+        let statement = summary == nil ? removeSummary : setSummary
+        bind(statement, partition)
+        if let summary { statement.bind(3, summary.row(of: partition)) }
+        try statement.run()
+    }
+
+    private func remove(
+        _ partition: PartitionID, _ offset: Offset, sum: SQLiteStatement, delete: SQLiteStatement
+    ) throws(SQLiteError) -> UInt64 {
+        bind(sum, partition)
+        sum.bind(3, offset)
+        let bytes = try sum.step() ? sum.uint64(0) : 0
+        sum.reset()
+        guard bytes > 0 else { return 0 }
+        bind(delete, partition)
+        delete.bind(3, offset)
+        try delete.run()
+        return bytes
+    }
+
+    private func bind(_ statement: SQLiteStatement, _ partition: PartitionID) {
+        statement.bind(1, partition.topic.rawValue)
+        statement.bind(2, Int64(partition.index))
+    }
+}
+
+extension LogSummary {
+    /// As a row holds it.
+    fileprivate func row(of partition: PartitionID) -> [UInt8] {
+        var writer = ByteWriter(capacity: 64)
+        writer.logFacts(facts)
+        writer.integer(endOffset)
+        writer.integer(indexedBytes)
+        writer.list(epochs) { writer, epoch in
+            writer.integer(epoch.epoch)
+            writer.integer(epoch.start)
+        }
+        return Sealed.seal(writer.bytes, seed: partition.topic.rawValue &+ UInt64(partition.index))
+    }
+
+    /// Reads a row; nil when it is damaged.
+    fileprivate init?(row: UnsafeRawBufferPointer, of partition: PartitionID) {
+        guard let content = Sealed.open(row, seed: partition.topic.rawValue &+ UInt64(partition.index)) else { return nil }
+        var reader = ByteReader(content)
+        do throws(WireError) {
+            facts = try reader.logFacts()
+            endOffset = try reader.integer("end offset")
+            indexedBytes = try reader.integer("bytes")
+            epochs = try reader.list("epochs", max: .max, minBytes: 1) { (reader: inout ByteReader) throws(WireError) in
+                let epoch: LogEpoch = try reader.integer("epoch")
+                return EpochStart(epoch: epoch, start: try reader.integer("start"))
+            }
+            try reader.end(of: "log")
+        } catch { return nil }
+    }
+}

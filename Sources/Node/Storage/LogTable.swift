@@ -1,0 +1,179 @@
+import DequeModule
+import NodeCore
+import Wire
+
+/// A log as the node's loop sees it: the newest batches in memory, where the older ones can be found, and its facts.
+struct LogState {
+    /// A batch that is not in its partition's files yet.
+    struct Recent {
+        let batch: RecordBatch
+        /// The memtable that holds it.
+        let generation: UInt64
+    }
+
+    /// The log's facts.
+    var facts: LogFacts
+    /// The offset behind its last batch.
+    var endOffset: Offset
+    /// Where its epochs begin.
+    var epochs: [EpochStart] = []
+    /// Bytes of its batches in files, as of the last memtable that was written.
+    var indexedBytes: UInt64 = 0
+    /// What is in memory, in order.
+    var recent: Deque<Recent> = []
+    /// The memtable in which it came to be; 0 when SQLite had it at start. Until that one is written, what SQLite says
+    /// is of an earlier log of the same partition.
+    var generation: UInt64
+
+    /// Offsets below this are to be looked for in files.
+    var recentStart: Offset { recent.first?.batch.baseOffset ?? endOffset }
+
+    /// As SQLite keeps it.
+    var summary: LogSummary {
+        LogSummary(facts: facts, endOffset: endOffset, epochs: epochs, indexedBytes: indexedBytes)
+    }
+
+    /// Batches in memory from the one that holds `from` on, that begin below `limit`, as far as `bytes` goes; the first
+    /// is taken in any case when `first` says so.
+    func recentBatches(from: Offset, limit: Offset, bytes: Int, first: Bool, into batches: inout [RecordBatch]) {
+        var low = 0
+        var high = recent.count
+        while low < high {
+            let middle = (low + high) / 2
+            if recent[middle].batch.endOffset <= from { low = middle + 1 } else { high = middle }
+        }
+        var left = bytes
+        for index in low..<recent.count {
+            let batch = recent[index].batch
+            guard batch.baseOffset < limit, batch.encodedCount <= left || (first && index == low) else { return }
+            batches.append(batch)
+            left -= batch.encodedCount
+        }
+    }
+}
+
+/// All logs of a node.
+struct LogTable {
+    /// The logs by partition.
+    private(set) var logs: [PartitionID: LogState] = [:]
+    /// Bytes of batches in memory.
+    private(set) var recentBytes = 0
+
+    /// No logs.
+    init() {}
+
+    /// Bytes of all batches, in memory and in files; those that were cut off count until the background has them out.
+    var bytes: Int { logs.values.reduce(recentBytes) { $0 + Int($1.indexedBytes) } }
+
+    /// Takes a log that SQLite has.
+    mutating func restore(_ partition: PartitionID, _ summary: LogSummary) {
+        logs[partition] = LogState(
+            facts: summary.facts, endOffset: summary.endOffset, epochs: summary.epochs,
+            indexedBytes: summary.indexedBytes, generation: 0)
+    }
+
+    /// What speaks against an entry; nil when it can be applied.
+    func objection(to entry: JournalEntry) -> String? {
+        guard case .append(let partition, let batches) = entry else { return nil }
+        guard let log = logs[partition] else { return "batches for partition \(partition), which has no log" }
+        var end = log.endOffset
+        for batch in batches {
+            guard batch.baseOffset >= end else {
+                return "a batch at \(batch.baseOffset) for partition \(partition), whose log ends at \(end)"
+            }
+            end = batch.endOffset
+        }
+        return nil
+    }
+
+    /// Applies an entry of a log, here and in the memtable. Entries of other kinds do nothing.
+    mutating func apply(_ entry: JournalEntry, to memtable: inout Memtable) {
+        switch entry {
+        case .register, .fact: break
+        case .append(let partition, let batches): append(batches, to: partition, &memtable)
+        case .truncate(let partition, let from):
+            guard logs[partition] != nil else { return }
+            logs[partition]?.truncate(from: from, dropped: &recentBytes)
+            memtable.logs[partition, default: LogDelta()].truncate(from: from)
+            memtable.addLogBytes(LogTable.deltaBytes)
+        case .log(let partition, let facts):
+            set(facts, of: partition, generation: memtable.generation)
+            if memtable.logs[partition] == nil { memtable.logs[partition] = LogDelta() }
+            memtable.addLogBytes(LogTable.deltaBytes)
+        case .remove(let partition):
+            guard let log = logs.removeValue(forKey: partition) else { return }
+            for recent in log.recent { recentBytes -= recent.batch.encodedCount }
+            memtable.logs[partition, default: LogDelta()].remove()
+            memtable.addLogBytes(LogTable.deltaBytes)
+        }
+    }
+
+    /// Completes a memtable that is about to be handed on: the state of each log that it touches.
+    func summarize(_ memtable: inout Memtable) {
+        for partition in memtable.logs.keys { memtable.logs[partition]?.summary = logs[partition]?.summary }
+    }
+
+    /// A memtable was written: its batches are in files now.
+    mutating func flushed(_ memtable: Memtable, indexedBytes: [PartitionID: UInt64]) {
+        for partition in memtable.logs.keys {
+            guard var log = logs.removeValue(forKey: partition) else { continue }
+            while let first = log.recent.first, first.generation <= memtable.generation {
+                recentBytes -= first.batch.encodedCount
+                log.recent.removeFirst()
+            }
+            if let bytes = indexedBytes[partition], log.generation <= memtable.generation { log.indexedBytes = bytes }
+            logs[partition] = log
+        }
+    }
+
+    private mutating func append(_ batches: [RecordBatch], to partition: PartitionID, _ memtable: inout Memtable) {
+        guard !batches.isEmpty else { return }
+        var added = 0
+        for batch in batches {
+            logs[partition]?.append(batch, generation: memtable.generation)
+            added += batch.encodedCount
+        }
+        recentBytes += added
+        memtable.logs[partition, default: LogDelta()].batches.append(contentsOf: batches)
+        memtable.addLogBytes(added + batches.count * LogTable.batchBytes)
+    }
+
+    private mutating func set(_ facts: LogFacts, of partition: PartitionID, generation: UInt64) {
+        guard logs[partition] != nil else {
+            logs[partition] = LogState(facts: facts, endOffset: facts.firstOffset, generation: generation)
+            return
+        }
+        logs[partition]?.set(facts)
+    }
+
+    // What a batch takes in memory beside its bytes, and what a change of a log does.
+    private static let batchBytes = 128
+    private static let deltaBytes = 64
+}
+
+extension LogState {
+    fileprivate mutating func append(_ batch: RecordBatch, generation: UInt64) {
+        if epochs.last?.epoch != batch.epoch { epochs.append(EpochStart(epoch: batch.epoch, start: batch.baseOffset)) }
+        endOffset = batch.endOffset
+        recent.append(Recent(batch: batch, generation: generation))
+    }
+
+    fileprivate mutating func truncate(from: Offset, dropped: inout Int) {
+        while let last = recent.last, last.batch.endOffset > from {
+            dropped -= last.batch.encodedCount
+            recent.removeLast()
+        }
+        while let last = epochs.last, last.start >= from { epochs.removeLast() }
+        endOffset = min(endOffset, from)
+    }
+
+    fileprivate mutating func set(_ facts: LogFacts) {
+        self.facts = facts
+        endOffset = max(endOffset, facts.firstOffset)
+        if endOffset == facts.firstOffset {
+            epochs = []
+        } else {
+            while epochs.count >= 2, epochs[1].start <= facts.firstOffset { epochs.removeFirst() }
+        }
+    }
+}

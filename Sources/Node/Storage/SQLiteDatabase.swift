@@ -1,0 +1,159 @@
+import CSQLite
+
+/// A connection to the database file, used by one thread at a time: the storage hands each connection to one thread.
+final class SQLiteDatabase: @unchecked Sendable {
+    // Unchecked: a connection is opened on one thread and then used by one, which the engine's structure ensures.
+    let path: String
+    private let connection: OpaquePointer
+    private var statements: [OpaquePointer] = []
+    private var closed = false
+
+    /// Opens the file at `path`, creating it when it is not there. Pages have 4 KiB; a commit is durable when it
+    /// returns.
+    init(path: String, cacheBytes: Int) throws(SQLiteError) {
+        self.path = path
+        var opened: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        guard let opened else { throw SQLiteError(code: code, message: "no memory for a connection", path: path) }
+        guard code == SQLITE_OK else {
+            let error = SQLiteError(code: code, message: String(cString: sqlite3_errmsg(opened)), path: path)
+            sqlite3_close_v2(opened)
+            throw error
+        }
+        connection = opened
+        sqlite3_extended_result_codes(connection, 1)
+        do throws(SQLiteError) {
+            // The other connection may hold the file for a moment while it opens or checkpoints.
+            sqlite3_busy_timeout(connection, Self.busyMs)
+            try execute("PRAGMA page_size = 4096")
+            try execute("PRAGMA journal_mode = WAL")
+            try execute("PRAGMA synchronous = FULL")
+            // Checkpoints are asked for when no reader needs what they would leave behind.
+            try execute("PRAGMA wal_autocheckpoint = 0")
+            try execute("PRAGMA cell_size_check = ON")
+            try execute("PRAGMA cache_size = -\(cacheBytes / 1_024)")
+            try execute("PRAGMA temp_store = MEMORY")
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    deinit { close() }
+
+    /// Ends the connection; calling it again does nothing.
+    func close() {
+        guard !closed else { return }
+        closed = true
+        for statement in statements { sqlite3_finalize(statement) }
+        sqlite3_close_v2(connection)
+    }
+
+    /// Runs statements without parameters and results.
+    func execute(_ sql: String) throws(SQLiteError) {
+        guard sqlite3_exec(connection, sql, nil, nil, nil) == SQLITE_OK else { throw lastError }
+    }
+
+    /// Prepares a statement, which lives as long as the connection.
+    func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil) == SQLITE_OK,
+            let statement
+        else { throw lastError }
+        statements.append(statement)
+        return SQLiteStatement(statement: statement, database: self)
+    }
+
+    /// The first column of the first row of a query, as a number; nil without rows.
+    func number(_ sql: String) throws(SQLiteError) -> Int64? {
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v2(connection, sql, -1, &statement, nil) == SQLITE_OK else { throw lastError }
+        defer { sqlite3_finalize(statement) }
+        switch sqlite3_step(statement) {
+        case SQLITE_ROW: return sqlite3_column_int64(statement, 0)
+        case SQLITE_DONE: return nil
+        default: throw lastError
+        }
+    }
+
+    /// Whether a transaction is open.
+    var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
+
+    /// Copies what it can of the write-ahead log into the database file and syncs that.
+    func checkpoint() throws(SQLiteError) {
+        let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        guard code == SQLITE_OK || code == SQLITE_BUSY else { throw lastError }
+    }
+
+    /// The error of the last call.
+    var lastError: SQLiteError {
+        SQLiteError(
+            code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)), path: path)
+    }
+
+    private static let busyMs: Int32 = 5_000
+}
+
+/// A prepared statement of a connection.
+struct SQLiteStatement: @unchecked Sendable {
+    // Unchecked for the reason given at the connection, whose thread is the statement's.
+    fileprivate let statement: OpaquePointer
+    // Unowned: the connection finalizes the statement.
+    fileprivate unowned let database: SQLiteDatabase
+
+    /// Sets parameter `index`, from 1.
+    func bind(_ index: Int32, _ value: Int64) { sqlite3_bind_int64(statement, index, value) }
+
+    /// Sets parameter `index` to a number of 64 bits; those above 2^63 become negative.
+    func bind(_ index: Int32, _ value: UInt64) { sqlite3_bind_int64(statement, index, Int64(bitPattern: value)) }
+
+    /// Sets parameter `index` to a copy of bytes.
+    func bind(_ index: Int32, _ bytes: [UInt8]) {
+        guard !bytes.isEmpty else {
+            sqlite3_bind_zeroblob(statement, index, 0)
+            return
+        }
+        // The destructor that SQLite's header calls SQLITE_TRANSIENT: copy at once.
+        let copy = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        _ = bytes.withUnsafeBytes { sqlite3_bind_blob(statement, index, $0.baseAddress, Int32($0.count), copy) }
+    }
+
+    /// Goes to the next row; false at the end. After the end, and after an error, the statement can be used anew.
+    func step() throws(SQLiteError) -> Bool {
+        switch sqlite3_step(statement) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE:
+            sqlite3_reset(statement)
+            return false
+        default:
+            let error = database.lastError
+            sqlite3_reset(statement)
+            throw error
+        }
+    }
+
+    /// Runs a statement that gives no rows.
+    func run() throws(SQLiteError) {
+        let more = try step()
+        if more { reset() }
+    }
+
+    /// Leaves the rows that are left.
+    func reset() { sqlite3_reset(statement) }
+
+    /// A column of the present row as a number.
+    func int64(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+
+    /// A column of the present row as a number of 64 bits.
+    func uint64(_ column: Int32) -> UInt64 { UInt64(bitPattern: int64(column)) }
+
+    /// A column of the present row in place; valid until the next step.
+    func view(_ column: Int32) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: sqlite3_column_blob(statement, column), count: Int(sqlite3_column_bytes(statement, column)))
+    }
+
+    /// A column of the present row, copied.
+    func bytes(_ column: Int32) -> [UInt8] { Array(view(column)) }
+}

@@ -1,0 +1,80 @@
+package import NodeCore
+package import Wire
+
+extension StorageEngine {
+    /// See `NodeStore`.
+    package func register(_ key: Key) throws(StoreError) -> RegisterState {
+        if let state = active.state(key) { return state }
+        for memtable in frozen.reversed() {
+            if let state = memtable.state(key) { return state }
+        }
+        if let state = cache.state(key) { return state }
+        guard let state = try reader.registers.state(key) else { return .empty }
+        cache.insert(key, state)
+        return state
+    }
+
+    /// See `NodeStore`.
+    package func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
+        let (lower, upper) = KeyOrder.range(prefix: prefix, after: after)
+        active.sort()
+        // From the newest on: of equal keys the first one counts.
+        var memtables = [active.cursor(from: lower)]
+        for memtable in frozen.reversed() { memtables.append(memtable.cursor(from: lower)) }
+        var table = try reader.registers.cursor(from: lower, below: upper)
+        defer { table.end() }
+
+        var page = ReplicaPage(items: [], hasMore: false)
+        var bytes = 0
+        while true {
+            var least: Memtable.Entry?
+            for memtable in memtables {
+                guard let entry = memtable.current else { continue }
+                if let upper, !KeyOrder.precedes(entry.key.bytes, upper) { continue }
+                if let found = least, !KeyOrder.precedes(entry.key.bytes, found.key.bytes) { continue }
+                least = entry
+            }
+            if let key = table.current, least.map({ KeyOrder.precedes(key.bytes, $0.key.bytes) }) ?? true {
+                least = Memtable.Entry(key: key, state: try table.state())
+            }
+            guard let least else { return page }
+            for index in memtables.indices where memtables[index].current?.key.bytes == least.key.bytes {
+                memtables[index].advance()
+            }
+            if table.current?.bytes == least.key.bytes { try table.advance() }
+
+            guard let accepted = least.state.accepted else { continue }
+            let size = Self.itemBytes + least.key.bytes.count + least.state.contentBytes
+            guard page.items.count < limit, page.items.isEmpty || bytes + size <= bytesMax else {
+                page.hasMore = true
+                return page
+            }
+            page.items.append(ReplicaPage.Item(key: least.key, accepted: accepted))
+            bytes += size
+        }
+    }
+
+    /// See `NodeStore`.
+    package func batches(
+        _ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int
+    ) throws(StoreError) -> [RecordBatch] {
+        guard let log = logs.logs[partition] else { return [] }
+        let from = max(from, log.facts.firstOffset)
+        guard from < min(limit, log.endOffset) else { return [] }
+        var batches: [RecordBatch] = []
+        var left = bytesMax
+        // Until the memtable that made the log is written, the files hold nothing of it.
+        if from < log.recentStart && log.generation <= writtenGeneration {
+            let (found, isAll) = try reader.batches(
+                partition, from: from, limit: min(limit, log.recentStart), end: log.recentStart, bytesMax: bytesMax)
+            guard isAll else { return found }
+            batches = found
+            for batch in found { left -= batch.encodedCount }
+        }
+        log.recentBatches(from: from, limit: limit, bytes: left, first: batches.isEmpty, into: &batches)
+        return batches
+    }
+
+    // What an item of a page takes beside its key and value.
+    private static let itemBytes = 64
+}

@@ -1,0 +1,218 @@
+import Glibc
+import NodeCore
+import Synchronization
+import Testing
+import Wire
+
+@testable import NodeStorage
+
+/// What failing and damaged disks do to an engine.
+@Suite(.timeLimit(.minutes(2))) struct DamageTests {
+    private func code(_ error: (any Error)?) -> String {
+        if case .corrupt? = error as? StoreError { return "corrupt" }
+        if case .corrupt? = error as? StorageOpenError { return "corrupt" }
+        return error.map { "\($0)" } ?? "none"
+    }
+
+    private func filled(_ directory: TemporaryDirectory) throws {
+        let test = try TestEngine(directory)
+        let value = String(repeating: "v", count: 300)
+        for number in 0..<300 { test.apply(.register(Key("k\(number)"), state(UInt64(number + 1), value))) }
+        test.apply(.log(partition, facts()), .append(partition, [try batch(0, 50, bytes: 200), try batch(50, 3)]))
+        test.apply(.fact(.ring, [1, 2, 3, 4, 5, 6]))
+        test.drain()
+        try test.engine.close()
+    }
+
+    @Test func aFlippedBitOfAValueIsFound() throws {
+        let directory = TemporaryDirectory()
+        try filled(directory)
+        let path = directory.path + "/state.sqlite"
+        let bytes = try read(path)
+        // Inside of some value.
+        let run = [UInt8](repeating: UInt8(ascii: "v"), count: 300)
+        let start = try #require(bytes.indices.first { $0 + 300 <= bytes.count && Array(bytes[$0..<$0 + 300]) == run })
+        try flip(path, at: start + 150)
+        let test = try TestEngine(directory)
+        var damaged: [String] = []
+        for number in 0..<300 {
+            do throws(StoreError) {
+                _ = try test.engine.register(Key("k\(number)"))
+            } catch {
+                #expect(code(error) == "corrupt")
+                #expect(error.description.contains("k\(number)"))
+                damaged.append("k\(number)")
+            }
+        }
+        #expect(damaged.count == 1)
+        let error = #expect(throws: StoreError.self) { _ = try test.keys("k") }
+        #expect(code(error) == "corrupt")
+        try test.engine.close()
+    }
+
+    @Test func aTruncatedDatabaseIsFound() throws {
+        let whole = TemporaryDirectory()
+        try filled(whole)
+        let bytes = try read(whole.path + "/state.sqlite")
+        for count in [100, 4_096, bytes.count / 2 / 4_096 * 4_096, bytes.count - 4_096] {
+            let directory = try whole.copy()
+            try write(Array(bytes[..<count]), to: directory.path + "/state.sqlite")
+            var errors: Set<String> = []
+            do {
+                let test = try TestEngine(directory)
+                for number in 0..<300 {
+                    do throws(StoreError) { _ = try test.engine.register(Key("k\(number)")) } catch {
+                        errors.insert(code(error))
+                    }
+                }
+                try test.engine.close()
+            } catch { errors.insert(code(error)) }
+            #expect(errors == ["corrupt"], "cut to \(count)")
+        }
+    }
+
+    @Test func anotherFileInThePlaceOfTheDatabaseIsRefused() throws {
+        let directory = TemporaryDirectory()
+        try write([UInt8](repeating: 65, count: 8_192), to: directory.path + "/state.sqlite")
+        let error = #expect(throws: StorageOpenError.self) { _ = try TestEngine(directory) }
+        #expect(code(error) == "corrupt")
+    }
+
+    @Test func aDatabaseOfAnotherVersionIsRefused() throws {
+        let directory = TemporaryDirectory()
+        try filled(directory)
+        let path = directory.path + "/state.sqlite"
+        let database = try SQLiteDatabase(path: path, cacheBytes: 1 << 20)
+        try database.execute("PRAGMA user_version = 9")
+        database.close()
+        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 1)) {
+            _ = try TestEngine(directory)
+        }
+    }
+
+    @Test func aDamagedBatchIsFound() throws {
+        let directory = TemporaryDirectory()
+        try filled(directory)
+        let path = directory.path + "/logs/\(partition.topic)/3/00000000000000000000.log"
+        for offset in [3, 500] {
+            try flip(path, at: offset)
+            let test = try TestEngine(directory)
+            let error = #expect(throws: StoreError.self) { _ = try test.offsets(from: 0) }
+            #expect(code(error) == "corrupt")
+            #expect("\(try #require(error))".contains(path))
+            #expect(try test.offsets(from: 50) == [50])
+            try test.engine.close()
+            try flip(path, at: offset)
+        }
+        let bytes = try read(path)
+        try write(Array(bytes.dropLast(2)), to: path)
+        let test = try TestEngine(directory)
+        #expect(throws: StoreError.self) { _ = try test.offsets(from: 50) }
+        #expect(try test.offsets(from: 0, limit: 50) == [0])
+        try test.engine.close()
+        unlink(path)
+        let without = try TestEngine(directory)
+        #expect(code(#expect(throws: StoreError.self) { _ = try without.offsets(from: 0) }) == "corrupt")
+        try without.engine.close()
+    }
+
+    @Test func aDamagedJournalIsNotStartedFrom() throws {
+        let directory = TemporaryDirectory()
+        let test = try TestEngine(directory)
+        test.apply(.register(Key("a"), state(1, "one")))
+        test.settle()
+        test.apply(.register(Key("b"), state(1, "two")))
+        try test.engine.close()
+        try flip(directory.path + "/journal/0000.journal", at: 8_192 + 50)
+        let error = #expect(throws: StorageOpenError.self) { _ = try TestEngine(directory) }
+        #expect("\(try #require(error))".contains("0000.journal at 8192"))
+        try flip(directory.path + "/journal/0000.journal", at: 8_192 + 50)
+        let mended = try TestEngine(directory)
+        #expect(try mended.value("b") == "two")
+        try mended.engine.close()
+    }
+
+    @Test func aFullDiskMakesTheNodeReadOnlyUntilThereIsRoom() throws {
+        let directory = TemporaryDirectory()
+        let disk = MemoryDisk()
+        let test = try TestEngine(directory, disk: disk)
+        test.apply(.register(Key("a"), state(1, "one")))
+        test.settle()
+        disk.state.withLock {
+            $0.writeFailures = .max
+            $0.code = ENOSPC
+        }
+        test.apply(.register(Key("a"), state(2, "two")))
+        test.until { test.engine.readOnlyReason != nil }
+        #expect(try #require(test.engine.readOnlyReason).contains("the disk is full"))
+        #expect(test.engine.statistics["read_only"] == 1)
+        #expect(test.durable == 1)
+        #expect(test.engine.backlogBytes > 0)
+        #expect(try test.value("a") == "two")
+        // What gathers meanwhile is not lost either.
+        test.apply(.register(Key("b"), state(3, "three")))
+        disk.state.withLock { $0.writeFailures = 0 }
+        test.settle()
+        #expect(test.durable == 3)
+        #expect(test.engine.readOnlyReason == nil)
+        #expect(test.engine.statistics["journal_failures_total"] >= 1)
+        try test.engine.close()
+        let again = try TestEngine(directory, disk: disk.afterCrash())
+        #expect(try again.value("a") == "two")
+        #expect(try again.value("b") == "three")
+        try again.engine.close()
+    }
+
+    @Test func nothingIsDurableThatAFailedSyncLost() throws {
+        let directory = TemporaryDirectory()
+        let disk = MemoryDisk()
+        let test = try TestEngine(directory, disk: disk)
+        test.apply(.register(Key("a"), state(1, "one")))
+        test.settle()
+        disk.state.withLock { $0.syncFailures = 3 }
+        test.apply(.register(Key("b"), state(2, "two")))
+        test.settle()
+        #expect(test.engine.statistics["journal_failures_total"] == 3)
+        // Power is lost right after the notice.
+        let again = try TestEngine(TemporaryDirectory(), disk: disk.afterCrash())
+        #expect(try again.value("a") == "one")
+        #expect(try again.value("b") == "two")
+        try again.engine.close()
+        try test.engine.close()
+    }
+
+    @Test func closingOnABrokenDiskSaysWhatIsLost() throws {
+        let directory = TemporaryDirectory()
+        let disk = MemoryDisk()
+        let test = try TestEngine(directory, disk: disk)
+        disk.state.withLock { $0.writeFailures = .max }
+        test.apply(.register(Key("a"), state(1, "one")))
+        #expect(throws: StoreError.self) { try test.engine.close() }
+        #expect(test.durable == 0)
+        // The directory is free again.
+        disk.state.withLock { $0.writeFailures = 0 }
+        let again = try TestEngine(directory, disk: disk.afterCrash())
+        #expect(try again.value("a") == nil)
+        try again.engine.close()
+    }
+
+    @Test func withoutRoomForSegmentsTheBacklogGrowsAndShrinksAgain() throws {
+        let directory = TemporaryDirectory()
+        let disk = MemoryDisk()
+        let test = try TestEngine(directory, disk: disk) { $0.journalFirstSegmentBytes = 16 << 10 }
+        disk.state.withLock {
+            $0.prepareFailures = .max
+            $0.code = ENOSPC
+        }
+        let value = String(repeating: "v", count: 1_000)
+        for number in 0..<30 { test.apply(.register(Key("k\(number)"), state(1, value))) }
+        test.until { test.engine.readOnlyReason != nil && test.engine.statistics["journal_segment_waits_total"] > 0 }
+        #expect(test.engine.backlogBytes > 30_000)
+        #expect(test.durable == 0)
+        disk.state.withLock { $0.prepareFailures = 0 }
+        test.settle()
+        #expect(test.engine.backlogBytes == 0)
+        test.until { test.engine.readOnlyReason == nil }
+        try test.engine.close()
+    }
+}
