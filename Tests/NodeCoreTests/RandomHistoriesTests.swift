@@ -116,7 +116,7 @@ import Wire
             if case .read = operation.kind { continue }
             histories[operation.key].append(RegisterOperation(kind: operation.kind, invokedMs: operation.invokedMs, returnedMs: .max))
         }
-        #expect(answered > 60, "only \(answered) operations were answered: the faults leave nothing to check")
+        #expect(answered > 30, "only \(answered) operations were answered: the faults leave nothing to check")
         for (key, history) in histories.enumerated() {
             let verdict = Linearizability.verdict(history)
             let lines = history.sorted { $0.invokedMs < $1.invokedMs }.map { "\($0.invokedMs)–\($0.returnedMs == .max ? "?" : "\($0.returnedMs)") \($0.kind)" }
