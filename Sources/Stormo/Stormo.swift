@@ -1,5 +1,74 @@
 import ArgumentParser
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// The command `stormo`.
 @main
 struct StormoCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "stormo", abstract: "Keys and topics on a few machines of your own.")
+    static let configuration = CommandConfiguration(
+        commandName: "stormo",
+        abstract: "Keys and topics on a few machines of your own.",
+        discussion: """
+            Settings are taken from flags, then from the environment (STORMO_…), then from the file given by --config, \
+            then from their defaults. docs/configuration.md lists all of them.
+
+            Exit codes: 0 done, 1 failed, 64 wrong arguments, 78 wrong configuration.
+            """,
+        version: Version.text,
+        subcommands: [
+            UpCommand.self, NodeCommand.self, GatewayCommand.self, AgentCommand.self, StatusCommand.self,
+            KeyCommand.self,
+            BenchCommand.self, ReferenceCommand.self,
+        ])
+
+    /// Runs the command and ends the process: whatever goes wrong is one line on standard error and an exit code.
+    static func main() async {
+        // A reader that went away is an error of the write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        Lifeline.followIfAsked()
+        var command: any ParsableCommand
+        do { command = try parseAsRoot() } catch { exit(withError: error) }
+        do {
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            // Help, versions and wrong arguments are ArgumentParser's to tell.
+            let code = exitCode(for: error)
+            if error is ExitCode || code == .success || code == .validationFailure { exit(withError: error) }
+            Console.error("stormo: \(CommandExit.line(of: error))")
+            Self.exit(withError: ExitCode(CommandExit.code(of: error)))
+        }
+    }
+}
+
+/// What a failed command says and with which code it ends.
+enum CommandExit {
+    /// The command failed.
+    static let failure: Int32 = 1
+    /// The arguments are wrong (EX_USAGE of sysexits.h).
+    static let usage: Int32 = 64
+    /// The configuration is wrong (EX_CONFIG of sysexits.h).
+    static let configuration: Int32 = 78
+
+    /// The exit code of an error.
+    static func code(of error: any Error) -> Int32 { error is ConfigurationError ? configuration : failure }
+
+    /// An error as one line.
+    static func line(of error: any Error) -> String {
+        "\(error)".split(whereSeparator: \.isNewline).map { Text.trimmed($0) }.filter { !$0.isEmpty }.joined(
+            separator: "; ")
+    }
+}
+
+/// The version of this program.
+enum Version {
+    /// As in CHANGELOG.md.
+    static let text = "0.1.0"
 }

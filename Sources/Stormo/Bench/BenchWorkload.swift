@@ -1,0 +1,243 @@
+import StormoClient
+import Synchronization
+import Wire
+
+/// What a benchmark does over and over.
+protocol BenchWorkload: Sendable {
+    /// What one worker keeps from one operation to the next.
+    associatedtype Worker: Sendable
+
+    /// Its name: `kv put`.
+    var title: String { get }
+    /// Makes what it needs, before anything is measured. `progress` tells how far it is.
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws
+    /// A worker, by its number.
+    func worker(_ number: Int) -> Worker
+    /// One operation; gives how many things it carried.
+    func operate(_ client: StormoClient, _ worker: inout Worker) async throws -> Int
+}
+
+/// An operation of a benchmark that was answered, and not as it should be.
+struct BenchMismatch: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// The keys and values of the key benchmarks.
+struct BenchKeys: Sendable {
+    /// How many keys there are.
+    let count: Int
+    /// The value, the same for all.
+    let value: [UInt8]
+
+    /// Keys with values of a size: letters and digits, which is what values are mostly made of.
+    init(count: Int, valueBytes: Int) {
+        self.count = count
+        let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        value = (0..<valueBytes).map { alphabet[($0 * 7) % alphabet.count] }
+    }
+
+    /// A key by its number.
+    func key(_ number: Int) -> Key { Key("bench:\(number % count)") }
+
+    /// Writes all keys, a thousand at a time.
+    func fill(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {
+        let inFlight = min(256, count)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in 0..<inFlight {
+                group.addTask {
+                    for number in stride(from: lane, to: count, by: inFlight) {
+                        try await client.put(key(number), value)
+                    }
+                }
+            }
+            progress("writing \(count) keys first")
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// A position in the keys that jumps about: steps of a large odd number reach all of them, near ones far apart in time.
+struct KeyWalk: Sendable {
+    private var next: UInt64
+
+    /// A walk that begins somewhere else for every worker.
+    init(worker: Int) { next = UInt64(worker) &* 0x9E37_79B9_7F4A_7C15 }
+
+    /// The next number, 0 or more.
+    mutating func take() -> Int {
+        next &+= 0xD1B5_4A32_D192_ED03
+        return Int(next >> 33)
+    }
+}
+
+/// Overwrites keys.
+struct KeyPutWorkload: BenchWorkload {
+    let title = "kv put"
+    let keys: BenchKeys
+
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {}
+
+    func worker(_ number: Int) -> KeyWalk { KeyWalk(worker: number) }
+
+    func operate(_ client: StormoClient, _ worker: inout KeyWalk) async throws -> Int {
+        try await client.put(keys.key(worker.take()), keys.value)
+        return 1
+    }
+}
+
+/// Reads keys that are there.
+struct KeyGetWorkload: BenchWorkload {
+    let title = "kv get"
+    let keys: BenchKeys
+
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {
+        try await keys.fill(client, progress: progress)
+    }
+
+    func worker(_ number: Int) -> KeyWalk { KeyWalk(worker: number) }
+
+    func operate(_ client: StormoClient, _ worker: inout KeyWalk) async throws -> Int {
+        guard try await client.get(keys.key(worker.take())) != nil else {
+            throw BenchMismatch(description: "a key is missing")
+        }
+        return 1
+    }
+}
+
+/// Changes keys by compare-and-set, each worker one of its own, from version to version.
+struct KeyCompareAndSetWorkload: BenchWorkload {
+    /// A worker's key and its version, once known.
+    struct Worker: Sendable {
+        let key: Key
+        var version: Ballot?
+    }
+
+    let title = "kv cas"
+    let keys: BenchKeys
+
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {}
+
+    func worker(_ number: Int) -> Worker { Worker(key: Key("bench-cas:\(number)"), version: nil) }
+
+    func operate(_ client: StormoClient, _ worker: inout Worker) async throws -> Int {
+        if worker.version == nil { worker.version = try await client.get(worker.key)?.version }
+        let known = worker.version
+        // Whatever happens now, the version has to be asked for again unless the answer tells it.
+        worker.version = nil
+        let answer = try await client.compareAndSet(worker.key, keys.value, if: known.map { .version($0) } ?? .absent)
+        guard answer.applied else { throw BenchMismatch(description: "somebody else changed the key") }
+        worker.version = answer.version
+        return 1
+    }
+}
+
+/// Publishes records.
+struct TopicPublishWorkload: BenchWorkload {
+    let title = "topic publish"
+    let records: BenchRecords
+    let topic: String
+    let batch: Int
+
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {
+        _ = try await client.topic(topic, creating: TopicConfiguration())
+    }
+
+    func worker(_ number: Int) -> UInt64 { UInt64(number) << 32 }
+
+    func operate(_ client: StormoClient, _ worker: inout UInt64) async throws -> Int {
+        let first = worker
+        worker += UInt64(batch)
+        try await client.publish(topic, (0..<UInt64(batch)).map { records.record(first + $0) })
+        return batch
+    }
+}
+
+/// Reads a topic from its beginning, over and over, as many consumers without a group do.
+final class TopicConsumeWorkload: BenchWorkload {
+    /// Where a worker reads.
+    struct Worker: Sendable {
+        let lane: Int
+        var offset: Offset
+    }
+
+    /// How many records a topic must hold for reading to be measured: a hundred fetches of a mebibyte.
+    static let recordsMin: UInt64 = 500_000
+
+    let title = "topic consume"
+    let records: BenchRecords
+    let topic: String
+    private let partitions = Mutex(1)
+
+    init(records: BenchRecords, topic: String) {
+        self.records = records
+        self.topic = topic
+    }
+
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {
+        guard let info = try await client.topic(topic, creating: TopicConfiguration()) else { return }
+        let (records, topic) = (records, topic)
+        partitions.withLock { $0 = max(1, info.partitions.count) }
+        let all = try await client.topics().first { $0.name == topic }?.partitions ?? []
+        var held = all.reduce(UInt64(0)) { $0 + ($1.highWatermark - min($1.highWatermark, $1.firstOffset)) }
+        while held < Self.recordsMin {
+            progress("publishing records first: \(held) of \(Self.recordsMin)")
+            let first = held
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for lane in 0..<UInt64(8) {
+                    group.addTask {
+                        try await client.publish(topic, (0..<1_000).map { records.record(first + lane * 1_000 + $0) })
+                    }
+                }
+                try await group.waitForAll()
+            }
+            held += 8_000
+        }
+    }
+
+    func worker(_ number: Int) -> Worker { Worker(lane: number, offset: 0) }
+
+    func operate(_ client: StormoClient, _ worker: inout Worker) async throws -> Int {
+        let partition = UInt32(worker.lane % partitions.withLock { $0 })
+        do {
+            let fetched = try await client.fetch(topic, partition: partition, offset: worker.offset)
+            worker.offset = fetched.nextOffset < fetched.highWatermark ? fetched.nextOffset : fetched.firstOffset
+            return fetched.records.count
+        } catch {
+            // Retention has passed the worker: it goes on at the first record left.
+            if case .refused(.offsetOutOfRange, _) = error {
+                worker.offset = try await client.fetch(topic, partition: partition, offset: .max).firstOffset
+            }
+            throw error
+        }
+    }
+}
+
+/// The records of the topic benchmarks: JSON like a meter's reading, filled up to a size.
+struct BenchRecords: Sendable {
+    /// Size of each record's value, in bytes.
+    let bytes: Int
+
+    /// A record by its number.
+    func record(_ number: UInt64) -> Record {
+        Record(key: Array("\(number % 1_000)".utf8), value: value(number), timestampMs: Clocks.wallMs)
+    }
+
+    /// The value of a record.
+    func value(_ number: UInt64) -> [UInt8] {
+        let floor = number % 1_000
+        let kw = 4 + Double(number % 977) / 200
+        var text =
+            "{\"piano\":\(floor),\"sensore1_kwh\":\(1_000 + number % 100_000).\(number % 10),\"sensore2_kw\":\(kw),"
+        text +=
+            "\"sensore3_corrente\":\(Text.fixed(kw * 2.7, digits: 2)),\"sensore3_tensione\":\(228 + number % 5).5,\"note\":\""
+        var value = Array(text.utf8)
+        let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        var state = number &* 0x9E37_79B9_7F4A_7C15 | 1
+        while value.count < bytes - 2 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            value.append(alphabet[Int(state >> 33) % alphabet.count])
+        }
+        value += Array("\"}".utf8)
+        return value
+    }
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import StormoClient
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// `stormo bench`: measures a running cluster.
+struct BenchCommand: AsyncParsableCommand {
+    enum Scope: SettingScope {
+        static let definitions = ClientSession.definitions + BenchSettings.all
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure a running cluster: throughput, times, processor time.",
+        discussion: """
+            A closed loop: each of the given number of callers sends its next operation when the last one was answered. \
+            Compare numbers of one machine and one hour only.
+            """,
+        subcommands: [Keys.self, Topics.self])
+
+    struct Keys: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "kv", abstract: "Measure keys.")
+
+        /// What is done with keys.
+        enum Operation: String, ExpressibleByArgument, CaseIterable {
+            case put, get, cas
+        }
+
+        @Argument(help: "put, get or cas.") var operation: Operation
+        @OptionGroup var flags: SettingFlags<Scope>
+        @OptionGroup var format: OutputOptions
+
+        func run() async throws {
+            let context = try CommandContext(flags)
+            let bytes = try context.settings.value(BenchSettings.valueBytes)
+            let count = try context.settings.value(BenchSettings.keys)
+            let keys = BenchKeys(count: count, valueBytes: bytes)
+            let parameters = ["value bytes": bytes, "keys": count]
+            let runner = try BenchRunner(context, parameters: parameters, itemName: nil)
+            switch operation {
+            case .put: try await runner.run(KeyPutWorkload(keys: keys), format.output)
+            case .get: try await runner.run(KeyGetWorkload(keys: keys), format.output)
+            case .cas: try await runner.run(KeyCompareAndSetWorkload(keys: keys), format.output)
+            }
+        }
+    }
+
+    struct Topics: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "topic", abstract: "Measure topics.")
+
+        /// What is done with topics.
+        enum Operation: String, ExpressibleByArgument, CaseIterable {
+            case publish, consume
+        }
+
+        @Argument(help: "publish or consume.") var operation: Operation
+        @OptionGroup var flags: SettingFlags<Scope>
+        @OptionGroup var format: OutputOptions
+
+        func run() async throws {
+            let context = try CommandContext(flags)
+            let bytes = try context.settings.value(BenchSettings.recordBytes)
+            let topic = try context.settings.value(BenchSettings.topic)
+            let batch = try context.settings.value(BenchSettings.batch)
+            let records = BenchRecords(bytes: bytes)
+            switch operation {
+            case .publish:
+                let runner = try BenchRunner(
+                    context, parameters: ["record bytes": bytes, "batch": batch], itemName: "records")
+                try await runner.run(TopicPublishWorkload(records: records, topic: topic, batch: batch), format.output)
+            case .consume:
+                let runner = try BenchRunner(context, parameters: ["record bytes": bytes], itemName: "records")
+                try await runner.run(TopicConsumeWorkload(records: records, topic: topic), format.output)
+            }
+        }
+    }
+}
+
+/// Runs a benchmark as the settings say, and prints its report.
+struct BenchRunner: Sendable {
+    private let session: ClientSession
+    private let plan: BenchPlan
+    private let parameters: [String: Int]
+    private let itemName: String?
+
+    /// Reads the settings and finds the cluster and its processes.
+    init(_ context: CommandContext, parameters: [String: Int], itemName: String?) throws {
+        let settings = context.settings
+        session = try ClientSession(context, name: "bench")
+        var processes = session.up?.processes ?? []
+        if let pids = try settings.optional(BenchSettings.pids) {
+            processes = pids.map { UpState.Process(name: "pid-\($0)", pid: $0) }
+            if let gone = processes.first(where: { ProcessTimes.of($0.pid) == nil }) {
+                throw ConfigurationError.refused("there is no process \(gone.pid): check --pids")
+            }
+        }
+        // Those of an `up` that ended meanwhile are left out.
+        processes = processes.filter { ProcessTimes.of($0.pid) != nil }
+        plan = BenchPlan(
+            concurrencies: try settings.value(BenchSettings.concurrency),
+            durationMs: try settings.value(BenchSettings.duration),
+            warmUpMs: try settings.value(BenchSettings.warmUp),
+            processes: processes + [UpState.Process(name: "bench", pid: getpid())])
+        self.parameters = parameters
+        self.itemName = itemName
+    }
+
+    /// Measures, and prints the report; how far it is goes to standard error.
+    func run(_ workload: some BenchWorkload, _ output: OutputFormat) async throws {
+        let line = Mutex(LiveLine(onError: true))
+        let run = BenchRun(workload: workload, plan: plan) { text in line.withLock { $0.show(text) } }
+        let results = try await session.run { try await run.run($0) }
+        line.withLock { $0.clear() }
+        let report = BenchReport(
+            workload: workload.title, parameters: parameters, itemName: itemName, processes: plan.processes,
+            results: results)
+        switch output {
+        case .json: Console.bytes(JSONText.bytes(report))
+        case .table: for line in report.lines { Console.line(line) }
+        }
+        if results.allSatisfy({ $0.tally.operations == 0 }) {
+            throw BenchMismatch(description: "no operation was answered; `stormo status` may say why")
+        }
+    }
+}

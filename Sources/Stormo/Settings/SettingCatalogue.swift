@@ -1,0 +1,7 @@
+/// All settings there are.
+enum SettingCatalogue {
+    /// In the order of the reference.
+    static let all: [SettingDefinition] =
+        CommonSettings.all + NodeSettings.all + GatewaySettings.all + AgentSettings.all + UpSettings.all
+        + BenchSettings.all
+}
