@@ -1,0 +1,59 @@
+import NodeCore
+import Testing
+import Wire
+
+@Suite struct ReplicaLogTests {
+    private func batch(_ base: Offset, _ epoch: LogEpoch, count: Int = 1) throws -> RecordBatch {
+        var batch = try RecordBatch(records: (0..<count).map { _ in Record(key: nil, value: [1], timestampMs: 0) })
+        batch.baseOffset = base
+        batch.epoch = epoch
+        return batch
+    }
+
+    /// Epoch 1 from 0 to 4 in two batches, epoch 3 from 4 to 6.
+    private func log() throws -> ReplicaLog {
+        var log = ReplicaLog(facts: LogFacts(logID: 1, epoch: 3, highWatermark: 0, firstOffset: 0))
+        log.append(try batch(0, 1, count: 2))
+        log.append(try batch(2, 1, count: 2))
+        log.append(try batch(4, 3, count: 2))
+        return log
+    }
+
+    @Test func knowsTheEpochOfEveryOffset() throws {
+        let log = try log()
+        #expect(log.end == 6)
+        #expect((0..<7).map { log.epoch(at: $0) } == [1, 1, 1, 1, 3, 3, nil])
+        #expect(log.epoch(endingAt: 0) == 0)
+        #expect(log.epoch(endingAt: 4) == 1)
+        #expect(log.epoch(endingAt: 6) == 3)
+    }
+
+    @Test func appendsBehindWhatAgrees() throws {
+        #expect(try log().match(previousEnd: 6, previousEpoch: 3, batches: [batch(6, 4)]) == .agrees(truncateTo: nil, from: 0))
+    }
+
+    @Test func passesOverWhatItHas() throws {
+        let batches = [try batch(4, 3, count: 2), try batch(6, 4)]
+        #expect(try log().match(previousEnd: 4, previousEpoch: 1, batches: batches) == .agrees(truncateTo: nil, from: 1))
+    }
+
+    @Test func cutsAtTheFirstBatchOfAnotherEpoch() throws {
+        #expect(try log().match(previousEnd: 2, previousEpoch: 1, batches: [batch(2, 1, count: 2), batch(4, 4)]) == .agrees(truncateTo: 4, from: 1))
+        #expect(try log().match(previousEnd: 0, previousEpoch: 0, batches: [batch(0, 2)]) == .agrees(truncateTo: 0, from: 0))
+    }
+
+    @Test func asksForAnEarlierPlaceWhenTheEpochBeforeDiffers() throws {
+        #expect(try log().match(previousEnd: 6, previousEpoch: 4, batches: []) == .differs(tryAt: 4))
+        #expect(try log().match(previousEnd: 4, previousEpoch: 2, batches: []) == .differs(tryAt: 0))
+        #expect(try log().match(previousEnd: 9, previousEpoch: 3, batches: []) == .differs(tryAt: 6))
+    }
+
+    @Test func cuttingForgetsTheEpochsBehind() throws {
+        var log = try log()
+        log.truncate(to: 4)
+        #expect(log.end == 4)
+        #expect(log.epochs == [EpochStart(epoch: 1, start: 0)])
+        log.append(try batch(4, 5))
+        #expect(log.epoch(at: 4) == 5)
+    }
+}
