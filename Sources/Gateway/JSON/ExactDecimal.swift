@@ -57,11 +57,4 @@ struct ExactDecimal: Hashable, Sendable {
         }
         return value
     }
-
-    /// The form as a JSON number: the same text for equal values.
-    var canonicalText: String {
-        if digits.isEmpty { return "0" }
-        let text = String(decoding: digits.map { $0 + 0x30 }, as: UTF8.self)
-        return "\(isNegative ? "-" : "")0.\(text)e\(exponent)"
-    }
 }

@@ -61,40 +61,6 @@ struct JSONWriter {
         needsComma = true
     }
 
-    /// A parsed value: numbers as they were written, members in their order.
-    mutating func value(_ value: JSONValue) {
-        switch value {
-        case .null: null()
-        case .bool(let value): bool(value)
-        case .number(let number): raw(Array(number.text.utf8))
-        case .string(let text): string(text)
-        case .array(let elements): array { for element in elements { $0.value(element) } }
-        case .object(let object):
-            self.object {
-                for member in object.members {
-                    $0.name(member.name)
-                    $0.value(member.value)
-                }
-            }
-        }
-    }
-
-    /// A parsed value in the form that all equal values share: members by name, numbers as exact decimals.
-    mutating func canonical(_ value: JSONValue) {
-        switch value {
-        case .number(let number): raw(Array(ExactDecimal(number.text).canonicalText.utf8))
-        case .array(let elements): array { for element in elements { $0.canonical(element) } }
-        case .object(let object):
-            self.object {
-                for member in object.members.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
-                    $0.name(member.name)
-                    $0.canonical(member.value)
-                }
-            }
-        default: self.value(value)
-        }
-    }
-
     // MARK: Members
 
     /// The name of the value that follows.

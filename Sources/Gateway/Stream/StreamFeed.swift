@@ -204,7 +204,7 @@ final class StreamFeed: Sendable {
         return StreamPosition(life: StreamPosition.life(of: lives), offsets: offsets)
     }
 
-    private func begin(at position: StreamPosition) {
+    func begin(at position: StreamPosition) {
         let sleepers = state.withLock { state in
             state.position = position
             state.failure = nil
