@@ -53,11 +53,12 @@ RING = {
 PARTITION = {"topic": 0x00C0FFEE00C0FFEE, "index": 5}
 DEFAULTS = {
     "partitions": 8, "replication_factor": 3, "min_in_sync": 0, "retention_ms": 604_800_000, "retention_bytes": 0, "cleanup": 0}
+# Chosen so that LZ4 does not make them smaller: then every producer sends the same bytes.
 RECORDS = [
     {"timestamp_ms": 1_767_225_600_000, "key": hexed("drone-7"), "value": hexed('{"soc":0.81}'),
      "headers": [{"name": "trace", "value": "00ff"}]},
-    {"timestamp_ms": 1_767_225_600_250, "key": None, "value": "", "headers": []},
-    {"timestamp_ms": 1_767_225_599_999, "key": "", "value": "ff", "headers": []},
+    {"timestamp_ms": 0x0102030405060708, "key": "", "value": "ff", "headers": []},
+    {"timestamp_ms": 0x1112131415161718, "key": None, "value": "", "headers": []},
 ]
 REPETITIVE = [
     {"timestamp_ms": 1_767_225_600_000 + index, "key": hexed(f"meter-{index % 4}"),

@@ -27,15 +27,17 @@ import Wire
 
     /// Without hints: two rounds of probes (it may have just been probed, and be last in the next round), the probe
     /// itself, the longest suspicion, and a second for the news.
-    @Test(arguments: [2, 3, 5, 8, 16], [UInt64(1), 2, 3]) func aSilentNodeIsDeadWithinTheBound(count: Int, seed: UInt64) {
+    @Test(arguments: [2, 3, 5, 8, 16], [UInt64(1), 2, 3]) func aSilentNodeIsDeadWithinTheBound(count: Int, seed: UInt64)
+    {
         let configuration = MembershipConfiguration()
         let network = cluster(count, seed: seed)
         network.kill(count - 1, hint: false)
         let boundMs =
             UInt64(2 * count) * configuration.probeIntervalMs + configuration.suspicionMaxMs(members: count) + 1_000
-        #expect(network.run(forMs: boundMs) { network in
-            (0..<count - 1).allSatisfy { network.state(of: count, at: $0) == .dead }
-        })
+        #expect(
+            network.run(forMs: boundMs) { network in
+                (0..<count - 1).allSatisfy { network.state(of: count, at: $0) == .dead }
+            })
         #expect(network.agrees, "and nobody else is")
     }
 
@@ -43,9 +45,10 @@ import Wire
         let network = cluster(64, seed: 3)
         let startMs = network.nowMs
         network.kill(40, hint: false)
-        #expect(network.run(forMs: 10_000) { network in
-            network.nodes.indices.allSatisfy { !network.nodes[$0].isUp || network.state(of: 41, at: $0) == .dead }
-        })
+        #expect(
+            network.run(forMs: 10_000) { network in
+                network.nodes.indices.allSatisfy { !network.nodes[$0].isUp || network.state(of: 41, at: $0) == .dead }
+            })
         #expect(network.nowMs - startMs < 4_000, "accusers confirm each other: \(network.nowMs - startMs) ms")
     }
 

@@ -20,13 +20,14 @@ import Wire
     @Test(arguments: [4, 10], [UInt64(1), 2, 3]) func halvesOfAHealedPartitionMeet(count: Int, seed: UInt64) {
         let network = cluster(count, seed: seed)
         network.isCut = { Self.half($0) != Self.half($1) }
-        #expect(network.run(forMs: 60_000) { network in
-            network.nodes.indices.allSatisfy { at in
-                network.nodes.indices.allSatisfy { other in
-                    network.state(of: other + 1, at: at) == ((at - other) % 2 == 0 ? .alive : .dead)
+        #expect(
+            network.run(forMs: 60_000) { network in
+                network.nodes.indices.allSatisfy { at in
+                    network.nodes.indices.allSatisfy { other in
+                        network.state(of: other + 1, at: at) == ((at - other) % 2 == 0 ? .alive : .dead)
+                    }
                 }
-            }
-        })
+            })
         network.run(forMs: 120_000)
         let healedMs = network.nowMs
         network.isCut = { _, _ in false }
@@ -44,9 +45,10 @@ import Wire
         network.run(forMs: 30_000)
         // Node 1 cannot be dialled by the other half: only the half without outside seeds can make the first step.
         network.isCut = { from, to in Self.half(from) && !Self.half(to) && to == "n1:7000" }
-        #expect(network.run(forMs: 10_000) { network in
-            [1, 2, 3].allSatisfy { at in [2, 3, 4].allSatisfy { network.state(of: $0, at: at) == .alive } }
-        })
+        #expect(
+            network.run(forMs: 10_000) { network in
+                [1, 2, 3].allSatisfy { at in [2, 3, 4].allSatisfy { network.state(of: $0, at: at) == .alive } }
+            })
     }
 
     @Test func theDeadAreTriedForEver() {

@@ -38,7 +38,9 @@ import Wire
 
     @Test func aSeedUnderAnotherNameIsNotTriedOnceItsMemberIsKnown() {
         let network = VirtualNetwork(seed: 4)
-        network.aliases = [(alias: "seed.example:7000", address: "n1:7000"), (alias: "self.example:7000", address: "n2:7000")]
+        network.aliases = [
+            (alias: "seed.example:7000", address: "n1:7000"), (alias: "self.example:7000", address: "n2:7000"),
+        ]
         _ = network.add(VirtualNetwork.identity(1), seeds: [])
         _ = network.add(VirtualNetwork.identity(2), seeds: ["seed.example:7000", "self.example:7000"])
         #expect(network.run(forMs: 1_000) { $0.agrees })
@@ -108,7 +110,8 @@ import Wire
         var configuration = MembershipConfiguration()
         configuration.seedsMax = 2
         var swim = Swim(
-            local: VirtualNetwork.identity(1), configuration: configuration, seeds: ["a:1", "b:1", "c:1"], knownPeers: ["d:1"],
+            local: VirtualNetwork.identity(1), configuration: configuration, seeds: ["a:1", "b:1", "c:1"],
+            knownPeers: ["d:1"],
             randomSeed: 1)
         let tried = swim.handle(.tick, nowMs: 5).compactMap { output -> String? in
             if case .send(let address, _) = output { address } else { nil }

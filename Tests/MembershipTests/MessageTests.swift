@@ -5,14 +5,16 @@ import Wire
 @Suite struct MessageTests {
     private static let contents: [MembershipMessage.Content] = [
         .ping(sequence: 1, target: NodeID(2)), .ack(sequence: .max, subject: NodeID(.max)),
-        .pingRequest(sequence: 7, target: NodeID(3), address: "n3:7000"), .nack(sequence: 0), .gossip, .pull(sequence: 9),
+        .pingRequest(sequence: 7, target: NodeID(3), address: "n3:7000"), .nack(sequence: 0), .gossip,
+        .pull(sequence: 9),
         .state(sequence: 9, wantsAnswer: true), .state(sequence: 0, wantsAnswer: false),
     ]
 
     private static func message(_ content: MembershipMessage.Content) -> MembershipMessage {
         let updates = MemberState.allCases.enumerated().map { index, state in
             MembershipUpdate(
-                state: state, identity: VirtualNetwork.identity(index + 2, incarnation: 5, name: "città-\(index)"), source: NodeID(1))
+                state: state, identity: VirtualNetwork.identity(index + 2, incarnation: 5, name: "città-\(index)"),
+                source: NodeID(1))
         }
         return MembershipMessage(sender: VirtualNetwork.identity(1), content: content, updates: updates)
     }
@@ -29,7 +31,9 @@ import Wire
         for count in 0..<bytes.count {
             #expect(throws: WireError.self) { try MembershipMessage(Array(bytes.prefix(count))) }
         }
-        #expect(throws: WireError.trailing(message: "membership message", count: 1)) { try MembershipMessage(bytes + [0]) }
+        #expect(throws: WireError.trailing(message: "membership message", count: 1)) {
+            try MembershipMessage(bytes + [0])
+        }
     }
 
     @Test func liesAreRefused() {
@@ -50,7 +54,9 @@ import Wire
         #expect(throws: WireError.overLimit(field: "updates", found: 65_537, max: 65_536)) {
             try MembershipMessage(with(countAt, [1, 0, 1, 0]))
         }
-        #expect(throws: WireError.truncated(field: "updates", needed: 65_536 * 32, available: bytes.count - countAt - 4)) {
+        #expect(
+            throws: WireError.truncated(field: "updates", needed: 65_536 * 32, available: bytes.count - countAt - 4)
+        ) {
             try MembershipMessage(with(countAt, [0, 0, 1, 0]))
         }
     }
@@ -65,7 +71,9 @@ import Wire
         for round in 0..<4_000 {
             var bytes: [UInt8]
             if round % 3 == 0 {
-                bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
             } else {
                 bytes = samples[Int.random(in: 0..<samples.count, using: &random)]
                 for _ in 0..<Int.random(in: 1...4, using: &random) {

@@ -46,7 +46,9 @@ final class VirtualNetwork {
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-    static func identity(_ number: Int, incarnation: UInt64 = 1, address: String? = nil, name: String? = nil, role: Role = .node)
+    static func identity(
+        _ number: Int, incarnation: UInt64 = 1, address: String? = nil, name: String? = nil, role: Role = .node
+    )
         -> PeerIdentity
     {
         PeerIdentity(
@@ -110,7 +112,8 @@ final class VirtualNetwork {
                 order += 1
                 enqueue(
                     Delivery(
-                        atMs: nowMs + latency, order: order, from: nodes[index].swim.local.id, to: resolve(address), bytes: bytes),
+                        atMs: nowMs + latency, order: order, from: nodes[index].swim.local.id, to: resolve(address),
+                        bytes: bytes),
                     from: nodes[index].swim.local.address)
             case .changed(let member, let from): nodes[index].changes.append((nowMs, member, from))
             case .conflict(let line): nodes[index].conflicts.append(line)
@@ -129,7 +132,8 @@ final class VirtualNetwork {
             if condition(self) { return true }
             var nextMs = queue.last?.atMs ?? .max
             var waker: Int?
-            for index in nodes.indices where nodes[index].isUp && !nodes[index].isPaused && nodes[index].wakeAtMs < nextMs {
+            for index in nodes.indices
+            where nodes[index].isUp && !nodes[index].isPaused && nodes[index].wakeAtMs < nextMs {
                 nextMs = nodes[index].wakeAtMs
                 waker = index
             }

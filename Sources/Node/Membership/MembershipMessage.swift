@@ -117,7 +117,8 @@ package struct MembershipMessage: Hashable, Sendable {
         let kind: UInt8 = try reader.integer("membership kind")
         sender = try reader.memberIdentity()
         content = try Content(kind, from: &reader)
-        updates = try reader.list("updates", max: WireLimits.listItemsMax, minBytes: MembershipUpdate.encodedCountMin) { reader throws(WireError) in
+        updates = try reader.list("updates", max: WireLimits.listItemsMax, minBytes: MembershipUpdate.encodedCountMin) {
+            reader throws(WireError) in
             let state = try reader.raw("member state", MemberState.self)
             let identity = try reader.memberIdentity()
             return MembershipUpdate(state: state, identity: identity, source: NodeID(try reader.integer("source")))
@@ -166,7 +167,8 @@ extension ByteReader {
         let identity = try PeerIdentity(from: &self)
         guard identity.incarnation <= MembershipUpdate.incarnationMax else {
             throw .invalid(
-                field: "incarnation", found: "\(identity.incarnation)", expected: "at most \(MembershipUpdate.incarnationMax)")
+                field: "incarnation", found: "\(identity.incarnation)",
+                expected: "at most \(MembershipUpdate.incarnationMax)")
         }
         return identity
     }

@@ -108,7 +108,9 @@ extension Swim {
     private mutating func forgetLongestGone() {
         guard table.members.count - table.presentCount > configuration.goneMembersMax else { return }
         var longest: MembershipMember?
-        for member in table.members where !member.isPresent && member.sinceMs < longest?.sinceMs ?? .max { longest = member }
+        for member in table.members where !member.isPresent && member.sinceMs < longest?.sinceMs ?? .max {
+            longest = member
+        }
         guard let longest else { return }
         table.remove(longest.identity.id)
         news.forget(longest.identity.id)
@@ -126,7 +128,9 @@ extension Swim {
     /// A claim about the local node. What is not true is refuted by a higher incarnation.
     private mutating func mergeAboutSelf(_ claim: MembershipUpdate) {
         let identity = claim.identity
-        guard identity.incarnation >= local.incarnation, identity.incarnation < MembershipUpdate.incarnationMax else { return }
+        guard identity.incarnation >= local.incarnation, identity.incarnation < MembershipUpdate.incarnationMax else {
+            return
+        }
         if claim.state == .alive {
             if identity.address != local.address {
                 // Somebody runs under our id elsewhere, and later: raising our incarnation would only fight over it.
@@ -162,7 +166,8 @@ extension Swim {
         outputs.append(
             .conflict(
                 "two running nodes have the \(what): this one (\(local.name), \(local.address), incarnation \(local.incarnation)) "
-                    + "and \(other.name) (\(other.address), incarnation \(other.incarnation)); stop one of them and \(how)"))
+                    + "and \(other.name) (\(other.address), incarnation \(other.incarnation)); stop one of them and \(how)"
+            ))
         sendExactly(.gossip, to: other.address, [])
     }
 }

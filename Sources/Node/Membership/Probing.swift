@@ -53,7 +53,9 @@ extension Swim {
             }
             let id = probeOrder[probeCursor]
             probeCursor += 1
-            guard let member = table[id], member.isPresent, !probes.contains(where: { $0.target == id }) else { continue }
+            guard let member = table[id], member.isPresent, !probes.contains(where: { $0.target == id }) else {
+                continue
+            }
             probe(member, isUrgent: false)
             return
         }
@@ -75,7 +77,8 @@ extension Swim {
     /// large cluster would overrun the suspect.
     mutating func maybeVerify(_ id: NodeID) {
         let checkers = 2 * configuration.suspicionConfirmations
-        guard Int.random(in: 0..<max(1, table.presentCount - 2), using: &random) < checkers, let member = table[id] else { return }
+        guard Int.random(in: 0..<max(1, table.presentCount - 2), using: &random) < checkers, let member = table[id]
+        else { return }
         probe(member, isUrgent: false)
     }
 
@@ -95,7 +98,8 @@ extension Swim {
         let timeoutMs = configuration.probeTimeoutMs * health.factor
         let probe = Probe(
             sequence: nextSequence(), target: id, helpersAtMs: isUrgent ? nowMs : nowMs + timeoutMs,
-            deadlineMs: nowMs + (isUrgent ? timeoutMs : max(configuration.probeIntervalMs * health.factor, timeoutMs + 1)))
+            deadlineMs: nowMs
+                + (isUrgent ? timeoutMs : max(configuration.probeIntervalMs * health.factor, timeoutMs + 1)))
         probes.append(probe)
         // A suspect hears of it with every ping (Lifeguard's "buddy system").
         let first = member.state == .alive ? [] : [update(about: member)]
@@ -124,7 +128,9 @@ extension Swim {
     private mutating func askHelpers(_ index: Int) {
         let probe = probes[index]
         guard let target = table[probe.target] else { return }
-        let helpers = randomMembers(configuration.indirectProbes) { $0.state == .alive && $0.identity.id != probe.target }
+        let helpers = randomMembers(configuration.indirectProbes) {
+            $0.state == .alive && $0.identity.id != probe.target
+        }
         probes[index].helpers = helpers.count
         for helper in helpers {
             send(
@@ -172,7 +178,8 @@ extension Swim {
         // The nack leaves early enough to arrive before the requester gives up.
         let relay = Relay(
             sequence: nextSequence(), target: target, requesterSequence: sequence, requesterAddress: requester,
-            nackAtMs: nowMs + max(1, configuration.probeTimeoutMs * 4 / 5), expiryMs: nowMs + configuration.probeIntervalMs)
+            nackAtMs: nowMs + max(1, configuration.probeTimeoutMs * 4 / 5),
+            expiryMs: nowMs + configuration.probeIntervalMs)
         relays.append(relay)
         send(.ping(sequence: relay.sequence, target: target), to: address)
     }

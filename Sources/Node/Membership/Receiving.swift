@@ -46,7 +46,8 @@ extension Swim {
         switch message.content {
         case .ping(let sequence, let target):
             // A ping for the former owner of this address must not make that one look alive.
-            let content: MembershipMessage.Content = target == local.id ? .ack(sequence: sequence, subject: target) : .gossip
+            let content: MembershipMessage.Content =
+                target == local.id ? .ack(sequence: sequence, subject: target) : .gossip
             send(content, to: sender.address, first: correction(of: sender))
             return true
         case .ack(let sequence, let subject):

@@ -199,7 +199,9 @@ package struct Swim: Sendable {
         let gone = MembershipMember(identity: local, state: .left, sinceMs: nowMs)
         table.set(gone)
         let update = MembershipUpdate(state: .left, identity: local, source: local.id)
-        for member in table.members where member.isPresent { send(.gossip, to: member.identity.address, first: [update]) }
+        for member in table.members where member.isPresent {
+            send(.gossip, to: member.identity.address, first: [update])
+        }
         outputs.append(.changed(gone, from: .alive))
     }
 
@@ -217,7 +219,8 @@ package struct Swim: Sendable {
     /// Sends a message with these updates and no others.
     mutating func sendExactly(_ content: MembershipMessage.Content, to address: String, _ updates: [MembershipUpdate]) {
         statistics.sent += 1
-        outputs.append(.send(to: address, bytes: MembershipMessage(sender: local, content: content, updates: updates).encoded()))
+        outputs.append(
+            .send(to: address, bytes: MembershipMessage(sender: local, content: content, updates: updates).encoded()))
     }
 
     mutating func nextSequence() -> UInt32 {

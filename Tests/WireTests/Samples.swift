@@ -1,0 +1,238 @@
+import Wire
+
+/// Messages with the edges of every field.
+enum Samples {
+    static let text255 = String(repeating: "x", count: 255)
+    static let node = PeerIdentity(
+        role: .node, id: NodeID(.max), name: text255, incarnation: .max, address: text255, zone: text255)
+    static let nobody = PeerIdentity(role: .tool, id: .none, name: "", incarnation: 0, address: "")
+    static let ballot = Ballot(time: HybridTime(.max), node: NodeID(.max))
+    static let key512 = Key([UInt8](repeating: 0xFF, count: 512))
+    static let ring = Ring(
+        clusterID: ClusterID(high: .max, low: 1), epoch: Epoch(.max), replicationFactor: 65_535,
+        members: (1...64).map {
+            RingMember(
+                id: NodeID(UInt64($0)), name: "n\($0)", address: "n\($0):7000", zone: "z\($0 % 3)", virtualNodes: 1)
+        })
+    static let partition = PartitionID(topic: TopicID(.max), index: .max)
+
+    static let cells: [Cell] = [
+        Cell(version: .zero, base: nil, content: .tombstone, expiryMs: nil),
+        Cell(version: ballot, base: ballot, content: .value([]), expiryMs: .max),
+        Cell(version: ballot, base: .zero, content: .value([0, 255]), expiryMs: 1),
+        Cell(version: ballot, base: nil, content: .value(noise(WireLimits.valueBytesMax)), expiryMs: nil),
+    ]
+
+    /// Bytes that do not compress.
+    static func noise(_ count: Int) -> [UInt8] {
+        var state: UInt64 = 88_172_645_463_325_252
+        return (0..<count).map { _ in
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return UInt8(truncatingIfNeeded: state >> 32)
+        }
+    }
+
+    static func batch(_ count: Int) throws -> RecordBatch {
+        try RecordBatch(
+            records: (0..<count).map { Record(key: [UInt8($0 % 256)], value: [1, 2, 3], timestampMs: UInt64($0)) },
+            producerID: .max, sequence: .max)
+    }
+
+    static func messages() throws -> [Message] {
+        var messages: [Message] = []
+        for identity in [node, nobody] {
+            for purpose in ConnectionPurpose.allCases {
+                messages.append(
+                    .hello(
+                        Hello(
+                            versionMin: 0, versionMax: .max, features: .max, purpose: purpose,
+                            clusterName: identity.name,
+                            clusterID: ClusterID(high: 0, low: .max), identity: identity, nonce: noise(32))))
+            }
+            messages.append(
+                .challenge(
+                    Challenge(version: .max, features: 1, clusterID: .none, identity: identity, nonce: noise(32))))
+        }
+        messages += [.proof(SecretProof(mac: noise(32))), .welcome(SecretProof(mac: [UInt8](repeating: 0, count: 32)))]
+        messages += ErrorCode.allCases.map { .error(ErrorMessage(code: $0, detail: "")) }
+        messages.append(.error(ErrorMessage(code: .invalid, detail: String(repeating: "è", count: 512))))
+        messages += [.clusterRequest, .statsRequest, .deleted]
+        messages.append(.clusterState(ClusterState(name: "", answeredBy: .none, ring: nil, members: [])))
+        let members = MemberState.allCases.map { MemberInfo(identity: node, state: $0) }
+        messages.append(
+            .clusterState(ClusterState(name: text255, answeredBy: NodeID(.max), ring: ring, members: members)))
+        messages.append(.stats(NodeStatistics(items: [])))
+        messages.append(.stats(NodeStatistics(items: [.init(name: "", value: 0), .init(name: text255, value: .max)])))
+
+        for consistency in Consistency.allCases {
+            messages.append(.readRequest(ReadRequest(key: Key([0]), consistency: consistency)))
+            messages.append(.replicaRead(ReadRequest(key: key512, consistency: consistency)))
+        }
+        messages += [.readAnswer(ReadAnswer(cell: nil))] + cells.map { .readAnswer(ReadAnswer(cell: $0)) }
+        let ttl = WireLimits.ttlMsRange
+        let lease = WireLimits.leaseMsRange
+        let changes: [RegisterChange] = [
+            .put(value: [], ttlMs: nil, condition: .none), .put(value: [9], ttlMs: ttl.lowerBound, condition: .absent),
+            .put(value: noise(WireLimits.valueBytesMax), ttlMs: ttl.upperBound, condition: .version(.zero)),
+            .delete(condition: .none), .delete(condition: .absent), .delete(condition: .version(ballot)),
+            .acquire(owner: "", ttlMs: lease.lowerBound), .acquire(owner: text255, ttlMs: lease.upperBound),
+            .renew(token: .zero, ttlMs: lease.lowerBound), .release(token: ballot),
+        ]
+        messages += changes.map { .writeRequest(WriteRequest(key: key512, consistency: .serial, change: $0)) }
+        messages.append(.writeAnswer(WriteAnswer(applied: true, version: ballot, expiryMs: .max, current: nil)))
+        messages.append(.writeAnswer(WriteAnswer(applied: false, version: nil, expiryMs: nil, current: cells[1])))
+        for limit in [1, 1_000] as [UInt32] {
+            messages.append(.scanRequest(ScanRequest(prefix: [], after: key512.bytes, limit: limit, keysOnly: true)))
+            messages.append(.replicaScan(ScanRequest(prefix: key512.bytes, after: [], limit: limit, keysOnly: false)))
+        }
+        messages.append(.scanAnswer(ScanAnswer(items: [], resumeAfter: nil)))
+        messages.append(.scanAnswer(ScanAnswer(items: [], resumeAfter: key512.bytes)))
+        // The shortest items there are, in the greatest number.
+        messages.append(
+            .scanAnswer(
+                ScanAnswer(
+                    items: [ScanItem](
+                        repeating: ScanItem(key: Key([0]), cell: cells[0]), count: WireLimits.scanItemsMax),
+                    resumeAfter: nil)))
+        messages.append(
+            .replicaPage(
+                ReplicaPage(
+                    items: [ReplicaPage.Item](
+                        repeating: .init(key: Key([0]), accepted: AcceptedCell(ballot: .zero, cell: cells[0])),
+                        count: WireLimits.scanItemsMax),
+                    hasMore: false)))
+        messages.append(.replicaPage(ReplicaPage(items: [], hasMore: true)))
+
+        let greatest = TopicConfiguration(
+            partitions: 1_024, replicationFactor: .max, minInSync: .max, retentionMs: .max, retentionBytes: .max,
+            cleanup: .compact)
+        let least = TopicConfiguration(partitions: 1, replicationFactor: 1, retentionMs: 0)
+        messages.append(.createTopic(CreateTopic(name: "", configuration: least)))
+        messages.append(.createTopic(CreateTopic(name: text255, configuration: greatest)))
+        messages += ["", text255].flatMap {
+            [.describeTopics(DescribeTopics(name: $0)), .deleteTopic(DescribeTopics(name: $0))]
+        }
+        let bare = PartitionInfo(
+            index: 0, epoch: 0, primary: .none, replicas: [], inSync: [], firstOffset: 0, highWatermark: 0, bytes: 0)
+        let full = PartitionInfo(
+            index: .max, epoch: .max, primary: NodeID(.max), replicas: (1...64).map { NodeID($0) },
+            inSync: [NodeID(.max)],
+            firstOffset: .max, highWatermark: .max, bytes: .max)
+        messages.append(.topics(Topics(topics: [])))
+        messages.append(
+            .topics(
+                Topics(topics: [
+                    TopicInfo(name: "", id: TopicID(0), configuration: least, partitions: []),
+                    TopicInfo(
+                        name: "a", id: TopicID(.max), configuration: greatest,
+                        partitions: [full] + [PartitionInfo](repeating: bare, count: 1_023)),
+                ])))
+        var appended = try batch(300)
+        appended.baseOffset = 1 << 40
+        appended.epoch = .max
+        messages.append(.produce(Produce(partition: partition, batch: try batch(1))))
+        messages.append(.produced(Produced(baseOffset: .max)))
+        for waitMs in [0, Fetch.waitMsMax] {
+            messages.append(.fetch(Fetch(partition: partition, offset: .max, bytesMax: .max, waitMs: waitMs)))
+        }
+        messages.append(.fetched(Fetched(epoch: .max, highWatermark: .max, firstOffset: 0, batches: [])))
+        messages.append(
+            .fetched(
+                Fetched(epoch: 0, highWatermark: 0, firstOffset: .max, batches: [appended, try batch(1), appended])))
+        messages.append(.prepare(Prepare(key: key512, ballot: ballot)))
+        for state in [
+            ReplicaState(accepted: nil, promised: .zero),
+            ReplicaState(accepted: AcceptedCell(ballot: ballot, cell: cells[3]), promised: ballot),
+        ] {
+            messages += [.promise(state), .replicaState(state)]
+        }
+        messages += cells.map { .accept(Accept(key: Key("k"), ballot: ballot, cell: $0, next: nil)) }
+        messages.append(.accept(Accept(key: key512, ballot: .zero, cell: cells[0], next: ballot)))
+        messages += [true, false].map { .accepted(AcceptedReply(nextPromised: $0)) }
+        messages.append(.refused(RefusedReply(promised: ballot, acceptedBallot: .zero)))
+        for batches in [[], [appended, appended]] {
+            messages.append(
+                .append(
+                    Append(
+                        partition: partition, epoch: .max, previousEnd: .max, previousEpoch: .max, highWatermark: .max,
+                        firstOffset: .max, batches: batches)))
+        }
+        messages += [true, false].map {
+            .appended(Appended(partition: partition, epoch: .max, logID: .max, matched: $0, end: .max))
+        }
+        let empty = Ring(clusterID: .none, epoch: .none, replicationFactor: 1, members: [])
+        messages += [.found(Found(ring: empty)), .found(Found(ring: ring))]
+        messages += [.founded(Founded(agreed: true, ring: nil)), .founded(Founded(agreed: false, ring: ring))]
+        messages += [
+            .gossip([]), .gossip(noise(WireLimits.gossipBytesMax)), .gossip([UInt8](repeating: 7, count: 5_000)),
+        ]
+        return messages
+    }
+}
+
+/// The bytes of one frame.
+func frame(_ message: Message, requestID: UInt32 = 9, answer: Bool = false) -> [UInt8] {
+    var encoder = FrameEncoder()
+    encoder.append(
+        message, requestID: RequestID(requestID), answer: answer, time: HybridTime(milliseconds: 5), epoch: Epoch(2))
+    return encoder.output.bytes
+}
+
+/// What the front of the bytes is.
+func next(_ bytes: some Collection<UInt8>, bodyBytesMax: Int = WireLimits.frameBytesMax) throws(WireError)
+    -> FrameDecoder.Step
+{
+    let result: Result<FrameDecoder.Step, WireError> = Array(bytes).withUnsafeBytes { bytes in
+        do throws(WireError) { return .success(try FrameDecoder.next(bytes, bodyBytesMax: bodyBytesMax)) } catch {
+            return .failure(error)
+        }
+    }
+    return try result.get()
+}
+
+/// The frame at the front of the bytes, or nil when it is not whole.
+func whole(_ bytes: some Collection<UInt8>) throws(WireError) -> Frame? {
+    guard case .frame(let frame, _) = try next(bytes) else { return nil }
+    return frame
+}
+
+/// Reads with `read` and throws when bytes are left.
+func reading<T>(_ bytes: [UInt8], _ read: (inout ByteReader) throws(WireError) -> T) throws(WireError) -> T {
+    let result: Result<T, WireError> = bytes.withUnsafeBytes { bytes in
+        do throws(WireError) {
+            var reader = ByteReader(bytes)
+            let value = try read(&reader)
+            try reader.end(of: "test")
+            return .success(value)
+        } catch { return .failure(error) }
+    }
+    return try result.get()
+}
+
+/// What is thrown; nil for nothing.
+func failure(_ work: () throws(WireError) -> Void) -> WireError? {
+    do throws(WireError) {
+        try work()
+        return nil
+    } catch { return error }
+}
+
+extension [UInt8] {
+    /// The same with other bytes at a place.
+    func with(_ at: Int, _ bytes: [UInt8]) -> [UInt8] {
+        var copy = self
+        copy.replaceSubrange(at..<at + bytes.count, with: bytes)
+        return copy
+    }
+
+    /// A frame whose checksum has been set right after a change.
+    var sealed: [UInt8] {
+        let digest = XXH64.hash(Array(self[8...]))
+        return with(4, (0..<4).map { UInt8(truncatingIfNeeded: digest >> (8 * $0)) })
+    }
+}
+
+/// The bytes of a number, little-endian.
+func little<T: FixedWidthInteger>(_ value: T) -> [UInt8] { Swift.withUnsafeBytes(of: value.littleEndian) { Array($0) } }
