@@ -235,10 +235,10 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             return known.id == peer.id ? known.address != peer.address : known.name == peer.name
         }
         guard let twin else { return nil }
-        let what = twin.identity.id == peer.id ? "of this id (\(peer.id)): its data directory was copied or is used twice" : "named '\(peer.name)'"
-        return ErrorMessage(
-            code: .duplicateNode,
-            detail: "there is a node \(what) already, at \(twin.identity.address); stop it, or start this one with another --name and --data")
+        let detail = twin.identity.id == peer.id
+            ? "a node of this id (\(peer.id)) runs already, at \(twin.identity.address): the data directory was copied or is used twice; stop one of the two, or start this one with another --name and --data"
+            : "a node named '\(peer.name)' runs already, at \(twin.identity.address); stop it, or start this one with another --name and --data"
+        return ErrorMessage(code: .duplicateNode, detail: detail)
     }
 
     func connectionOpened(_ connection: Connection) {
