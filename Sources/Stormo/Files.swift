@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -73,9 +75,9 @@ enum Files {
             made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
             if mkdir(made, 0o755) != 0, errno != EEXIST { throw .system(made) }
         }
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw .system(path) }
-        guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError(path: path, reason: "is not a directory") }
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(path) }
+        close(descriptor)
     }
 
     /// Whether there is something at a path.
@@ -100,8 +102,8 @@ enum Files {
 
     /// Whether users other than the owner may read the file.
     static func isReadableByOthers(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & 0o077 != 0
+        let permissions = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? UInt
+        return (permissions ?? 0) & 0o077 != 0
     }
 
     /// The path from the root, so that it keeps its meaning in a child process.

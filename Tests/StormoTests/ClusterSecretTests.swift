@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Testing
+import WireTransport
 
 @testable import Stormo
 
@@ -42,7 +43,7 @@ import Testing
 
     @Test(arguments: ["0.0.0.0:7400", "192.168.1.2:7400", "[::]:7400", "node-1.example:7400", "127.0.0.1.example:7400"])
     func `listening beyond this machine needs a secret`(_ text: String) throws {
-        let address = try #require(Address(text))
+        let address = try #require(HostPort(given: text))
         #expect { try ClusterSecret.require(nil, toListenOn: address) } throws: {
             "\($0)".contains("needs a cluster secret")
         }
@@ -51,7 +52,7 @@ import Testing
 
     @Test(arguments: ["127.0.0.1:7400", "127.8.9.10:1", "[::1]:7400", "localhost:7400"])
     func `this machine may talk to itself without one`(_ text: String) throws {
-        let address = try #require(Address(text))
+        let address = try #require(HostPort(given: text))
         #expect(throws: Never.self) { try ClusterSecret.require(nil, toListenOn: address) }
     }
 }

@@ -1,4 +1,5 @@
 import Testing
+import WireTransport
 
 @testable import Stormo
 
@@ -110,11 +111,12 @@ import Testing
     }
 
     @Test func `addresses are read`() throws {
-        #expect(try resolve(flags: ["node.place": "[::1]:7400"]).value(Self.place) == Address(host: "::1", port: 7_400))
+        #expect(
+            try resolve(flags: ["node.place": "[::1]:7400"]).value(Self.place) == HostPort(host: "::1", port: 7_400))
         #expect(
             try resolve(flags: ["node.place": "node-1.local:1"]).value(Self.place)
-                == Address(host: "node-1.local", port: 1))
-        #expect(Address("[::1]:7400")?.description == "[::1]:7400")
+                == HostPort(host: "node-1.local", port: 1))
+        #expect(HostPort(given: "[::1]:7400")?.description == "[::1]:7400")
     }
 
     @Test func `a secret cannot be a flag and is never shown`() {

@@ -52,6 +52,8 @@ import Testing
         #expect(try !Files.create(directory.secretPath, with: [2], mode: 0o600))
         #expect(try Files.read(directory.secretPath, bytesMax: 10) == [1])
         #expect(!Files.isReadableByOthers(directory.secretPath))
+        #expect(try Files.create(directory.statePath, with: [1], mode: 0o644))
+        #expect(Files.isReadableByOthers(directory.statePath))
     }
 
     @Test func `a file longer than the bound is refused`() throws {

@@ -1,3 +1,6 @@
+import FleetRules
+import NodeCore
+import NodeShell
 import StormoClient
 import Synchronization
 import Wire
@@ -56,18 +59,15 @@ struct BenchKeys: Sendable {
     }
 }
 
-/// A position in the keys that jumps about: steps of a large odd number reach all of them, near ones far apart in time.
+/// Numbers of keys, one as likely as another.
 struct KeyWalk: Sendable {
-    private var next: UInt64
+    private var generator: SplitMix64
 
-    /// A walk that begins somewhere else for every worker.
-    init(worker: Int) { next = UInt64(worker) &* 0x9E37_79B9_7F4A_7C15 }
+    /// A walk of its own for every worker, the same every time.
+    init(worker: Int) { generator = SplitMix64(seed: UInt64(worker)) }
 
     /// The next number, 0 or more.
-    mutating func take() -> Int {
-        next &+= 0xD1B5_4A32_D192_ED03
-        return Int(next >> 33)
-    }
+    mutating func take() -> Int { Int(generator.next() >> 33) }
 }
 
 /// Overwrites keys.
@@ -166,11 +166,13 @@ final class TopicConsumeWorkload: BenchWorkload {
     let title = "topic consume"
     let records: BenchRecords
     let topic: String
+    let fetchBytes: Int
     private let partitions = Mutex(1)
 
-    init(records: BenchRecords, topic: String) {
+    init(records: BenchRecords, topic: String, fetchBytes: Int) {
         self.records = records
         self.topic = topic
+        self.fetchBytes = fetchBytes
     }
 
     func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {
@@ -199,7 +201,8 @@ final class TopicConsumeWorkload: BenchWorkload {
     func operate(_ client: StormoClient, _ worker: inout Worker) async throws -> Int {
         let partition = UInt32(worker.lane % partitions.withLock { $0 })
         do {
-            let fetched = try await client.fetch(topic, partition: partition, offset: worker.offset)
+            let fetched = try await client.fetch(
+                topic, partition: partition, offset: worker.offset, bytesMax: fetchBytes)
             worker.offset = fetched.nextOffset < fetched.highWatermark ? fetched.nextOffset : fetched.firstOffset
             return fetched.records.count
         } catch {
@@ -219,7 +222,7 @@ struct BenchRecords: Sendable {
 
     /// A record by its number.
     func record(_ number: UInt64) -> Record {
-        Record(key: Array("\(number % 1_000)".utf8), value: value(number), timestampMs: Clocks.wallMs)
+        Record(key: Array("\(number % 1_000)".utf8), value: value(number), timestampMs: SystemClock.now.wallMs)
     }
 
     /// The value of a record.

@@ -74,8 +74,11 @@ struct BenchCommand: AsyncParsableCommand {
                     context, parameters: ["record bytes": bytes, "batch": batch], itemName: "records")
                 try await runner.run(TopicPublishWorkload(records: records, topic: topic, batch: batch), format.output)
             case .consume:
-                let runner = try BenchRunner(context, parameters: ["record bytes": bytes], itemName: "records")
-                try await runner.run(TopicConsumeWorkload(records: records, topic: topic), format.output)
+                let fetchBytes = try context.settings.value(BenchSettings.fetchBytes)
+                let runner = try BenchRunner(
+                    context, parameters: ["record bytes": bytes, "fetch bytes": fetchBytes], itemName: "records")
+                try await runner.run(
+                    TopicConsumeWorkload(records: records, topic: topic, fetchBytes: fetchBytes), format.output)
             }
         }
     }

@@ -1,6 +1,7 @@
 import Logging
 import StormoClient
 import Wire
+import WireTransport
 
 /// A short-lived client for commands that ask the cluster something.
 struct ClientSession: Sendable {

@@ -3,6 +3,7 @@ import ServiceLifecycle
 import StormoClient
 import UnixSignals
 import Wire
+import WireTransport
 
 /// Runs long-lived services until a signal asks them to stop.
 enum ServiceRunner {

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Logging
 import StormoClient
 import Wire
+import WireTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -16,7 +17,13 @@ struct UpCommand: AsyncParsableCommand {
     enum Scope: SettingScope {
         static let definitions =
             CommonSettings.process.filter { $0.key != CommonSettings.seeds.definition.key } + UpSettings.all
-            + AgentSettings.all.filter { !AgentSettings.replays.contains($0.key) }
+            + [AgentSettings.speed.definition, GatewaySettings.adminToken.definition]
+            + (DroneDispatchSettings.all + EnergyGuardSettings.all).filter { !replays.contains($0.key) }
+
+        // Two agents have one each, under the same flag; for `up` they can stand in the environment or the file.
+        private static let replays = [
+            DroneDispatchSettings.replay.definition.key, EnergyGuardSettings.replay.definition.key,
+        ]
     }
 
     static let configuration = CommandConfiguration(
@@ -50,10 +57,15 @@ struct UpCommand: AsyncParsableCommand {
         let plan = UpPlan(state: state, directory: directory, applications: try settings.value(UpSettings.apps))
 
         let given = try ClusterSecret.load(settings)
-        let secret = try given ?? madeSecret(directory)
-        let environment = UpPlan.environment(
+        let secret = try given ?? ClusterSecret.checked(madeSecret(directory.secretPath), origin: directory.secretPath)
+        var environment = UpPlan.environment(
             context.environment, flags: context.flags, definitions: Scope.definitions,
             secretPath: given == nil ? directory.secretPath : nil)
+        let adminToken = GatewaySettings.adminToken.definition
+        if !settings.isGiven(adminToken), !state.gatewayPorts.isEmpty {
+            let token = try madeSecret(directory.adminTokenPath)
+            environment[adminToken.variable] = Text.trimmed(String(decoding: token, as: UTF8.self))
+        }
         for child in plan.children { directory.rotateLog(child.name) }
 
         var configuration = ClientConfiguration(
@@ -89,6 +101,7 @@ struct UpCommand: AsyncParsableCommand {
             Console.line(
                 "  gateways  \(plan.state.gatewayPorts.map { "http://127.0.0.1:\($0)" }.joined(separator: "  "))")
         }
+        Console.line("  secrets   \(directory.secretPath)  \(directory.adminTokenPath) (a bearer token for everything)")
         let agents = plan.children.filter { $0.tier == .agent }.map(\.name)
         if !agents.isEmpty { Console.line("  agents    \(agents.joined(separator: "  "))") }
     }
@@ -104,12 +117,13 @@ struct UpCommand: AsyncParsableCommand {
         }
     }
 
-    private func madeSecret(_ directory: UpDirectory) throws -> [UInt8] {
-        if !Files.exists(directory.secretPath) {
+    /// The content of a secret's file, which is made with 256 random bits when there is none; only its owner can read it.
+    private func madeSecret(_ path: String) throws(FileError) -> [UInt8] {
+        if !Files.exists(path) {
             var generator = SystemRandomNumberGenerator()
             let text = (0..<4).map { _ in Hex.fixed(generator.next()) }.joined() + "\n"
-            _ = try Files.create(directory.secretPath, with: Array(text.utf8), mode: 0o600)
+            _ = try Files.create(path, with: Array(text.utf8), mode: 0o600)
         }
-        return try ClusterSecret.read(path: directory.secretPath)
+        return try Files.read(path, bytesMax: ClusterSecret.bytesRange.upperBound + 2)
     }
 }

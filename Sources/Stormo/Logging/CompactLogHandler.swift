@@ -1,4 +1,6 @@
 import Logging
+import NodeCore
+import NodeShell
 import Wire
 
 /// Writes one line per event to standard error: time, level, label, message, `key=value` pairs.
@@ -27,7 +29,7 @@ struct CompactLogHandler: LogHandler {
         if let own = event.metadata { pairs.merge(own) { $1 } }
         if let error = event.error { pairs["error"] = "\(error)" }
         let line = Self.line(
-            timeMs: Clocks.wallMs, level: event.level, label: label, message: event.message.description,
+            timeMs: SystemClock.now.wallMs, level: event.level, label: label, message: event.message.description,
             pairs: pairs.map { ($0.key, $0.value.description) })
         // One write per line, so that lines of several threads do not mix.
         Console.errorBytes(Array(line.utf8))

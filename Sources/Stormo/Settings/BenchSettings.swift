@@ -23,6 +23,9 @@ enum BenchSettings {
     /// Records per call.
     static let batch = Setting.integer(
         .bench, "batch", default: 1, in: 1...1_000, unit: "records", "Records that one publish hands over.")
+    /// Bytes of one fetch.
+    static let fetchBytes = Setting.bytes(
+        .bench, "fetch-bytes", default: "256KiB", in: 1_024...(8 << 20), "Bytes that one fetch asks for.")
     /// The topic.
     static let topic = Setting.text(
         .bench, "topic", default: "bench", bytesMax: 255, "Topic that records go to and come from.")
@@ -35,6 +38,6 @@ enum BenchSettings {
     /// In the order of the reference.
     static let all: [SettingDefinition] = [
         concurrency.definition, duration.definition, warmUp.definition, keys.definition, valueBytes.definition,
-        recordBytes.definition, batch.definition, topic.definition, pids.definition,
+        recordBytes.definition, batch.definition, fetchBytes.definition, topic.definition, pids.definition,
     ]
 }

@@ -1,3 +1,5 @@
+import WireTransport
+
 /// The cluster secret: what every node, gateway and agent of one cluster proves to know. It is never an argument, since
 /// every user of the machine can read those.
 enum ClusterSecret {
@@ -22,14 +24,15 @@ enum ClusterSecret {
     }
 
     /// Throws unless what listens there may do so: beyond this machine only with a secret.
-    static func require(_ secret: [UInt8]?, toListenOn address: Address) throws(ConfigurationError) {
+    static func require(_ secret: [UInt8]?, toListenOn address: HostPort) throws(ConfigurationError) {
         guard secret == nil, !address.isLoopback else { return }
         throw .refused(
             "listening on \(address) needs a cluster secret, since other machines can reach it: give --secret-file FILE or "
                 + "STORMO_SECRET (make one with: openssl rand -hex 32), or listen on 127.0.0.1")
     }
 
-    private static func checked(_ bytes: [UInt8], origin: String) throws(ConfigurationError) -> [UInt8] {
+    /// A secret without the line end behind it; throws when it is too short or too long.
+    static func checked(_ bytes: [UInt8], origin: String) throws(ConfigurationError) -> [UInt8] {
         var secret = bytes[...]
         while let last = secret.last, last == 0x0A || last == 0x0D { secret.removeLast() }
         guard bytesRange.contains(secret.count) else {

@@ -1,4 +1,5 @@
 import Logging
+import WireTransport
 
 /// Settings that more than one command has.
 enum CommonSettings {
@@ -13,7 +14,7 @@ enum CommonSettings {
     static let seeds = Setting.list(
         .common, "seeds", of: "host:port",
         "Nodes to find the cluster by. For a node: all founders, itself included, the same on every node."
-    ) { Address($0) }
+    ) { HostPort(given: $0) }
     /// The file of the secret.
     static let secretFile = Setting.path(
         .common, "secret-file", "File that holds the cluster secret, 16 to 1024 bytes; readable by its owner only.")

@@ -1,3 +1,5 @@
+import WireTransport
+
 /// A setting whose values are of one type.
 struct Setting<Value: Sendable>: Sendable {
     /// Its definition.
@@ -157,14 +159,14 @@ extension Setting where Value == UInt64 {
     }
 }
 
-extension Setting where Value == Address {
+extension Setting where Value == HostPort {
     /// Where something listens or is reached.
     static func address(
         _ section: SettingSection, _ name: String, default defaultText: String? = nil, _ documentation: String
     ) -> Setting {
         Setting(section, name, type: "address", allowed: "host:port", default: defaultText, documentation) {
             text throws(ValueProblem) in
-            guard let address = Address(text) else {
+            guard let address = HostPort(given: text) else {
                 throw ValueProblem(expected: "host:port, as in 127.0.0.1:7400 or [::1]:7400")
             }
             return address

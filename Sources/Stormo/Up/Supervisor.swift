@@ -1,6 +1,9 @@
+import NodeCore
+import NodeShell
 import StormoClient
 import UnixSignals
 import Wire
+import WireTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -67,13 +70,13 @@ final class Supervisor: Sendable {
             core: SupervisorCore(
                 children: plan.children.map { SupervisorCore.Child(name: $0.name, tier: $0.tier) }, policy: policy,
                 graceMs: graceMs),
-            startedMs: Clocks.monotonicMs)
-        if perform(run.core.handle(.start, nowMs: Clocks.monotonicMs), &run, source) { return run.exitCode }
+            startedMs: SystemClock.now.monotonicMs)
+        if perform(run.core.handle(.start, nowMs: SystemClock.now.monotonicMs), &run, source) { return run.exitCode }
         for await event in events {
             switch event {
             case .core(let input):
                 note(input, &run)
-                if perform(run.core.handle(input, nowMs: Clocks.monotonicMs), &run, source) { break }
+                if perform(run.core.handle(input, nowMs: SystemClock.now.monotonicMs), &run, source) { break }
             case .tick: tick(&run)
             }
             if run.isOver { break }
@@ -112,7 +115,7 @@ final class Supervisor: Sendable {
             switch output {
             case .spawn(let child):
                 let input = spawn(child, &run, source)
-                if perform(run.core.handle(input, nowMs: Clocks.monotonicMs), &run, source) { return true }
+                if perform(run.core.handle(input, nowMs: SystemClock.now.monotonicMs), &run, source) { return true }
             case .terminate(let child): if let pid = run.pids[child] { kill(pid, SIGTERM) }
             case .kill(let child): if let pid = run.pids[child] { kill(pid, SIGKILL) }
             case .restartTimer(let child, let afterMs): timer(afterMs, .restartDue(child: child), source)
@@ -189,7 +192,7 @@ final class Supervisor: Sendable {
 
     private func say(_ text: String, _ run: inout Run) {
         run.line.clear()
-        Console.line("\(Timestamp.rfc3339(milliseconds: Clocks.wallMs)) \(text)")
+        Console.line("\(Timestamp.rfc3339(milliseconds: SystemClock.now.wallMs)) \(text)")
     }
 
     private func tick(_ run: inout Run) {
@@ -204,7 +207,7 @@ final class Supervisor: Sendable {
         let status = status(&run)
         if run.line.isLive {
             run.line.show(status.text)
-        } else if status.stable != run.lastStable {
+        } else if !run.core.isStopping, status.stable != run.lastStable {
             run.lastStable = status.stable
             say(status.stable, &run)
         }
@@ -214,8 +217,8 @@ final class Supervisor: Sendable {
         guard let port = plan.state.gatewayPorts.first else { return ["ready: nodes at \(plan.state.seeds)"] }
         let url = "http://127.0.0.1:\(port)"
         return [
-            "ready: \(url)/dashboard (fleet), \(url)/dashboard/energy, \(url)/dashboard/cluster, \(url)/openapi.json",
-            "stop with Ctrl-C; `stormo up` again goes on from here",
+            "ready: \(url)/dashboard (fleet), \(url)/dashboard/energy",
+            "stop with Ctrl-C; `stormo up` over the same data goes on from here",
         ]
     }
 
@@ -231,7 +234,8 @@ final class Supervisor: Sendable {
         let running = run.pids.keys.map { plan.children[$0].tier }
         let alive = cluster?.members.filter { $0.identity.role == .node && $0.state == .alive }.count ?? 0
         return UpStatusLine(
-            elapsedMs: Clocks.monotonicMs - run.startedMs, nodesAlive: alive, nodes: plan.state.nodePorts.count,
+            elapsedMs: SystemClock.now.monotonicMs - run.startedMs, nodesAlive: alive,
+            nodes: plan.state.nodePorts.count,
             epoch: cluster?.ring?.epoch.rawValue, gatewaysRunning: running.filter { $0 == .gateway }.count,
             gateways: plan.state.gatewayPorts.count, agentsRunning: running.filter { $0 == .agent }.count,
             agents: plan.children.filter { $0.tier == .agent }.count,

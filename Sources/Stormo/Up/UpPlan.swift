@@ -1,3 +1,5 @@
+import WireTransport
+
 /// What `stormo up` runs: computed from the settings and what an earlier start left.
 struct UpPlan: Sendable {
     /// A child to run.

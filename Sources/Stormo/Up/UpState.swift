@@ -1,4 +1,5 @@
 import FoundationEssentials
+import WireTransport
 
 /// What `stormo up` keeps in its data directory, so that a second start goes on where the first one was, and so that
 /// other commands find the cluster and its processes.
@@ -28,7 +29,7 @@ struct UpState: Codable, Sendable, Hashable {
     var processes: [Process] = []
 
     /// Where the nodes are.
-    var seeds: [Address] { nodePorts.map { Address(host: "127.0.0.1", port: $0) } }
+    var seeds: [HostPort] { nodePorts.map { HostPort(host: "127.0.0.1", port: $0) } }
 }
 
 /// The data directory of `stormo up`.
@@ -43,6 +44,8 @@ struct UpDirectory: Sendable {
     var statePath: String { "\(path)/up.json" }
     /// The file of the cluster secret.
     var secretPath: String { "\(path)/secret" }
+    /// The file of the token that may do everything at the gateways.
+    var adminTokenPath: String { "\(path)/admin-token" }
     /// The directory of the logs.
     var logsPath: String { "\(path)/logs" }
 
@@ -61,7 +64,7 @@ struct UpDirectory: Sendable {
             return nil
         }
         let state: UpState
-        do { state = try JSONDecoder().decode(UpState.self, from: Data(bytes)) } catch {
+        do { state = try JSONText.decode(UpState.self, bytes) } catch {
             throw FileError(
                 path: statePath, reason: "is not what `stormo up` writes; move it away, or use another --data")
         }
@@ -84,11 +87,19 @@ struct UpDirectory: Sendable {
     func rotateLog(_ child: String) { Files.rename(logPath(child), to: "\(logPath(child)).1") }
 }
 
-/// JSON for people and programs: members in the order of their names, one to a line.
+/// JSON for people and programs: names in lower case joined by `_`, members in the order of their names, one to a line.
 enum JSONText {
+    /// Reads what `bytes` wrote.
+    static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> Value {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: Data(bytes))
+    }
+
     /// The text's bytes, with a line end.
     static func bytes(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         // Only numbers that JSON does not have can fail, and nothing that is printed here holds any.
         guard let data = try? encoder.encode(value) else { return Array("{}\n".utf8) }
