@@ -31,7 +31,7 @@ import Wire
     private func commit(_ entries: [JournalEntry], _ journal: inout Journal) throws {
         var buffer = JournalBuffer()
         for entry in entries { buffer.append(entry) }
-        try journal.commit(buffer.bytes, count: buffer.records)
+        try journal.commit(buffer)
     }
 
     private func entry(_ number: Int, bytes: Int = 20) -> JournalEntry {
@@ -234,7 +234,7 @@ import Wire
     }
 
     @Test func aBlockLargerThanASegmentMakesItGrow() throws {
-        var (disk, journal) = try new(slots: 2, bytes: 16 << 10)
+        var (disk, journal) = try new(slots: 3, bytes: 16 << 10)
         let all = [entry(0), entry(1, bytes: 40 << 10), entry(2)]
         for entry in all { try commit([entry], &journal) }
         #expect(try recover(disk.afterCrash()).entries == all)

@@ -41,7 +41,8 @@ final class TemporaryDirectory {
     }
 
     private static func copy(_ from: String, to: String) throws {
-        for name in try PosixDirectory.names(from) {
+        // Files that are being made are not copied: they may be gone in a moment.
+        for name in try PosixDirectory.names(from) where !name.hasSuffix(".new") {
             if isDirectory(from + "/" + name) {
                 try PosixDirectory.create(to + "/" + name)
                 try copy(from + "/" + name, to: to + "/" + name)

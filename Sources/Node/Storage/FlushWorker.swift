@@ -19,6 +19,9 @@ final class FlushWorker: Sendable {
     private struct Mailbox {
         var flushes: [Flush] = []
         var prepares: [JournalSlot] = []
+        // How often in a row a segment could not be prepared. Memtables go first then: they need less room, and each
+        // of them frees segments.
+        var prepareFailures = 0
         var checkpoint = false
         var closing = false
         var events: [FlushEvent] = []
@@ -98,7 +101,9 @@ final class FlushWorker: Sendable {
     private func next() -> Work? {
         mailbox.wait { mailbox -> Work?? in
             if mailbox.closing { return .some(nil) }
-            if !mailbox.prepares.isEmpty { return .prepare(mailbox.prepares.removeFirst()) }
+            if !mailbox.prepares.isEmpty && (mailbox.prepareFailures == 0 || mailbox.flushes.isEmpty) {
+                return .prepare(mailbox.prepares.removeFirst())
+            }
             if !mailbox.flushes.isEmpty { return .flush(mailbox.flushes.removeFirst()) }
             guard mailbox.checkpoint else { return nil }
             mailbox.checkpoint = false
@@ -113,12 +118,33 @@ final class FlushWorker: Sendable {
     }
 
     private func prepare(_ slot: JournalSlot, _ journal: JournalWorker) {
-        _ = persist { () throws(FlushFailure) in
-            do throws(DiskError) {
-                try disk.prepare(slot.number, bytes: slot.bytes)
-            } catch { throw .disk(error) }
-            journal.prepared(slot)
+        do throws(DiskError) {
+            try disk.prepare(slot.number, bytes: slot.bytes)
+        } catch {
+            let failures = mailbox.withLock { mailbox in
+                mailbox.prepares.insert(slot, at: 0)
+                mailbox.prepareFailures += 1
+                return mailbox.prepareFailures
+            }
+            fail(.disk(error))
+            let doublings = min(failures - 1, 16)
+            let pauseMs = min(configuration.retryPauseMsMin << doublings, configuration.retryPauseMsMax)
+            _ = mailbox.wait(atMostMs: pauseMs) { $0.closing || !$0.flushes.isEmpty ? () : nil }
+            return
         }
+        let failures = mailbox.withLock { mailbox in
+            defer { mailbox.prepareFailures = 0 }
+            return mailbox.prepareFailures
+        }
+        if failures > 0 { health.report(.background, nil) }
+        journal.prepared(slot)
+    }
+
+    private func fail(_ failure: FlushFailure) {
+        counters.flushFailures.add(1)
+        health.report(.background, failure.reason)
+        // News, so that the node hears of it at once.
+        notice.news()
     }
 
     private func write(_ flush: Flush, _ writer: inout MemtableWriter, _ journal: JournalWorker) -> Bool {
@@ -147,7 +173,9 @@ final class FlushWorker: Sendable {
     // While a memtable is written, the journal may ask for a segment, and the storage may close.
     private func between(_ journal: JournalWorker) throws(FlushFailure) {
         let (closing, slot) = mailbox.withLock { mailbox in
-            (mailbox.closing, mailbox.prepares.isEmpty ? nil : mailbox.prepares.removeFirst())
+            let slot = mailbox.prepareFailures == 0 ? mailbox.prepares.first : nil
+            if slot != nil { mailbox.prepares.removeFirst() }
+            return (mailbox.closing, slot)
         }
         if closing { throw .closing }
         if let slot { prepare(slot, journal) }
@@ -165,9 +193,7 @@ final class FlushWorker: Sendable {
             } catch {
                 if case .closing = error { return false }
                 failed = true
-                counters.flushFailures.add(1)
-                health.report(.background, error.reason)
-                notice.news()
+                fail(error)
             }
             if mailbox.wait(atMostMs: pauseMs, { $0.closing ? () : nil }) != nil { return false }
             pauseMs = min(pauseMs * 2, configuration.retryPauseMsMax)

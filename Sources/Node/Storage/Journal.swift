@@ -66,13 +66,13 @@ package struct Journal: Sendable {
     /// The last use that was begun; 0 before the first.
     package var lastUse: UInt64 { open?.header.use ?? closedUse }
 
-    /// Writes a block of records (as `JournalBuffer` makes them) behind the last one and makes it durable.
-    package mutating func commit(_ records: [UInt8], count: Int) throws(JournalFailure) {
+    /// Writes a block of records behind the last one and makes it durable.
+    mutating func commit(_ records: JournalBuffer) throws(JournalFailure) {
         if let open, open.position + BlockHeader.count + records.count > open.bytes { close() }
         if open == nil { try begin() }
         guard var segment = open.take() else { throw .noSegment }
         do throws(DiskError) {
-            try write(records, count: count, to: &segment)
+            try write(records, to: &segment)
             open = segment
         } catch {
             if segment.position > SegmentHeader.blocksOffset {
@@ -87,8 +87,8 @@ package struct Journal: Sendable {
     }
 
     /// Writes down that everything committed is durable, so that damage to the last block cannot pass for a torn write.
-    package mutating func mark() throws(JournalFailure) {
-        if open != nil { try commit([], count: 0) }
+    mutating func mark() throws(JournalFailure) {
+        if open != nil { try commit(JournalBuffer()) }
     }
 
     /// Ends the present use, so that the next block begins another, and says the number of the last use.
@@ -166,7 +166,7 @@ package struct Journal: Sendable {
         open = Segment(slot: slot.number, header: header, bytes: slot.bytes, tail: page)
     }
 
-    private mutating func write(_ records: [UInt8], count: Int, to segment: inout Segment) throws(DiskError) {
+    private mutating func write(_ records: JournalBuffer, to segment: inout Segment) throws(DiskError) {
         let tail = segment.tail.count
         let end = tail + BlockHeader.count + records.count
         let total = roundedUp(end, to: SegmentHeader.pageBytes)
@@ -174,10 +174,10 @@ package struct Journal: Sendable {
         scratch.reserveCapacity(total)
         scratch.append(contentsOf: segment.tail)
         scratch.append(contentsOf: repeatElement(0, count: BlockHeader.count))
-        scratch.append(contentsOf: records)
+        scratch.append(contentsOf: records.bytes)
         scratch.append(contentsOf: repeatElement(0, count: total - end))
         let block = BlockHeader(
-            records: UInt32(count), bytes: UInt32(records.count), firstOrdinal: segment.ordinal,
+            records: UInt32(records.records), bytes: UInt32(records.count), firstOrdinal: segment.ordinal,
             syncedEnd: UInt64(segment.position))
         let salt = segment.header.salt
         let place = segment.position
@@ -185,7 +185,7 @@ package struct Journal: Sendable {
             block.write(to: bytes, at: tail, place: place, salt: salt)
             RecordHeader.seal(
                 UnsafeMutableRawBufferPointer(rebasing: bytes[(tail + BlockHeader.count)..<end]),
-                firstOrdinal: block.firstOrdinal, salt: salt)
+                lengths: records.lengths, firstOrdinal: block.firstOrdinal, salt: salt)
         }
         let offset = segment.tailOffset
         try scratch.span.bytes.withUnsafeBytes { (bytes) throws(DiskError) in
@@ -193,7 +193,7 @@ package struct Journal: Sendable {
         }
         try disk.sync(segment.slot)
 
-        segment.ordinal &+= UInt32(count)
+        segment.ordinal &+= block.records
         segment.position = offset + roundedUp(end, to: 8)
         let pageStart = (segment.position & ~(SegmentHeader.pageBytes - 1)) - offset
         segment.tail.removeAll(keepingCapacity: true)

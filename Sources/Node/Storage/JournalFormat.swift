@@ -114,20 +114,25 @@ struct BlockHeader: Hashable, Sendable {
 enum RecordHeader {
     /// Bytes before the body.
     static let count = 16
+    /// The place of a header that is filled in later.
+    static let blank = [UInt8](repeating: 0, count: count)
 
     /// The checksum of a record's body in its place.
     static func checksum(_ body: UnsafeRawBufferPointer, ordinal: UInt32, salt: UInt64) -> UInt64 {
         XXH64.hash(body, seed: salt &+ (UInt64(ordinal) << 32) &+ UInt64(body.count))
     }
 
-    /// Numbers the records of a block and seals each with its checksum. Their lengths are already in place.
-    static func seal(_ bytes: UnsafeMutableRawBufferPointer, firstOrdinal: UInt32, salt: UInt64) {
+    /// Fills in the headers of a block's records: lengths, ordinals from `firstOrdinal` on, checksums.
+    static func seal(
+        _ bytes: UnsafeMutableRawBufferPointer, lengths: [UInt32], firstOrdinal: UInt32, salt: UInt64
+    ) {
         var offset = 0
         var ordinal = firstOrdinal
-        while offset < bytes.count {
+        for length in lengths {
             let start = offset + count
-            let end = start + Int(UnsafeRawBufferPointer(bytes).half(offset))
+            let end = start + Int(length)
             let body = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            bytes.put(length, at: offset)
             bytes.put(ordinal, at: offset + 4)
             bytes.put(checksum(body, ordinal: ordinal, salt: salt), at: offset + 8)
             ordinal &+= 1

@@ -4,11 +4,14 @@ import Wire
 /// Entries that wait for the journal, in the form in which they are written.
 struct JournalBuffer: Sendable {
     private var writer: ByteWriter
-    /// How many entries.
-    private(set) var records = 0
+    /// Bytes of the body of each entry.
+    private(set) var lengths: [UInt32] = []
 
     /// Empty, with room for a usual commit.
     init() { writer = ByteWriter(capacity: 64 << 10) }
+
+    /// How many entries.
+    var records: Int { lengths.count }
 
     /// Bytes so far.
     var count: Int { writer.count }
@@ -19,21 +22,20 @@ struct JournalBuffer: Sendable {
     /// Forgets the content and keeps the storage when it is not larger than what a usual commit needs.
     mutating func removeAll() {
         if writer.count > Self.keptBytesMax { writer = ByteWriter(capacity: 64 << 10) } else { writer.removeAll() }
-        records = 0
+        lengths.removeAll(keepingCapacity: lengths.count <= Self.keptRecordsMax)
     }
 
-    /// Appends an entry. Its ordinal and checksum are filled in when the segment is known.
+    /// Appends an entry. What goes before its body is filled in when the segment is known.
     mutating func append(_ entry: JournalEntry) {
+        RecordHeader.blank.withUnsafeBytes { writer.raw($0) }
         let start = writer.count
-        writer.integer(UInt64(0))
-        writer.integer(UInt64(0))
         writer.journalEntry(entry)
-        writer.overwrite(UInt32(writer.count - start - RecordHeader.count), at: start)
-        records += 1
+        lengths.append(UInt32(writer.count - start))
     }
 
     // A burst must not keep its memory for ever.
     private static let keptBytesMax = 4 << 20
+    private static let keptRecordsMax = 64 << 10
 }
 
 /// The kinds of entries on disk; the numbers never change their meaning.
@@ -79,7 +81,8 @@ extension ByteWriter {
     /// Appends an acceptor's state.
     mutating func registerState(_ state: RegisterState) {
         ballot(state.promised)
-        optional(state.accepted) { $0.accepted($1) }
+        bool(state.accepted != nil)
+        if let accepted = state.accepted { self.accepted(accepted) }
     }
 
     /// Appends the facts of a log.

@@ -175,7 +175,7 @@ final class JournalWorker: Sendable {
             supply(&journal)
             let began = StorageCounters.now()
             do throws(JournalFailure) {
-                try journal.commit(buffer.bytes, count: buffer.records)
+                try journal.commit(buffer)
                 let tookNs = StorageCounters.now() - began
                 counters.journalSyncs.add(1)
                 counters.journalRecords.add(UInt64(buffer.records))

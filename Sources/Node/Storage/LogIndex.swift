@@ -67,8 +67,8 @@ struct LogIndexReader {
         do throws(SQLiteError) {
             places.bind(1, partition.topic.rawValue)
             places.bind(2, Int64(partition.index))
-            places.bind(3, from)
-            places.bind(4, limit)
+            places.bind(3, offset: from)
+            places.bind(4, offset: limit)
             var found: [BatchPlace] = []
             var bytes = 0
             while try places.step() {
@@ -91,8 +91,8 @@ struct LogIndexReader {
     func bytes(_ partition: PartitionID, after: Offset, through end: Offset) throws(SQLiteError) -> UInt64 {
         visible.bind(1, partition.topic.rawValue)
         visible.bind(2, Int64(partition.index))
-        visible.bind(3, after)
-        visible.bind(4, end)
+        visible.bind(3, offset: after)
+        visible.bind(4, offset: end)
         defer { visible.reset() }
         return try visible.step() ? visible.uint64(0) : 0
     }
@@ -170,8 +170,8 @@ struct LogIndexWriter {
     /// Takes in a batch.
     func insert(_ partition: PartitionID, _ place: BatchPlace) throws(SQLiteError) {
         bind(insert, partition)
-        insert.bind(3, place.base)
-        insert.bind(4, place.end)
+        insert.bind(3, offset: place.base)
+        insert.bind(4, offset: place.end)
         insert.bind(5, Int64(place.epoch))
         insert.bind(6, place.file)
         insert.bind(7, Int64(place.position))
@@ -217,12 +217,12 @@ struct LogIndexWriter {
         _ partition: PartitionID, _ offset: Offset, sum: SQLiteStatement, delete: SQLiteStatement
     ) throws(SQLiteError) -> UInt64 {
         bind(sum, partition)
-        sum.bind(3, offset)
+        sum.bind(3, offset: offset)
         let bytes = try sum.step() ? sum.uint64(0) : 0
         sum.reset()
         guard bytes > 0 else { return 0 }
         bind(delete, partition)
-        delete.bind(3, offset)
+        delete.bind(3, offset: offset)
         try delete.run()
         return bytes
     }

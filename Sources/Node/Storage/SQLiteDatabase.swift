@@ -108,6 +108,9 @@ struct SQLiteStatement: @unchecked Sendable {
     /// Sets parameter `index` to a number of 64 bits; those above 2^63 become negative.
     func bind(_ index: Int32, _ value: UInt64) { sqlite3_bind_int64(statement, index, Int64(bitPattern: value)) }
 
+    /// Sets parameter `index` to an offset; one above 2^63 stands for the greatest.
+    func bind(_ index: Int32, offset: UInt64) { sqlite3_bind_int64(statement, index, Int64(clamping: offset)) }
+
     /// Sets parameter `index` to a copy of bytes.
     func bind(_ index: Int32, _ bytes: [UInt8]) {
         guard !bytes.isEmpty else {

@@ -28,7 +28,7 @@ struct StorageReader {
     /// of one; without it, should it fail, reads are right all the same.
     mutating func refresh() {
         do throws(SQLiteError) {
-            if database.isInTransaction { try database.execute("COMMIT") }
+            if database.isInTransaction { try database.execute("ROLLBACK") }
             try database.execute("BEGIN")
             if try rows.step() { keys = rows.uint64(0) }
             rows.reset()
