@@ -218,6 +218,32 @@ import Wire
         }
     }
 
+    @Test func saysSoWhileItDrainsAndThenEnds() async throws {
+        var configuration = GatewayConfiguration()
+        configuration.port = 0
+        configuration.drainMs = 300
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let client = StormoClient(
+            configuration: ClientConfiguration(seeds: [], clusterName: "c", secret: [1], role: .gateway, name: "gw"), logger: logger)
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        let server = try GatewayServer(configuration: configuration, client: client, logger: logger) { port.yield($0) }
+        let group = ServiceGroup(services: [server], logger: logger)
+        let running = Task { try await group.run() }
+        var iterator = ports.makeAsyncIterator()
+        let bound = try #require(await iterator.next())
+        // A connection that stays open must not hold up the end.
+        let idle = try #require(HTTPSocket(port: bound))
+        idle.send("GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        #expect((await idle.receive(until: "path_not_found")).contains(" 404 "))
+        await group.triggerGracefulShutdown()
+        let answer = try await exchange(bound, "GET /ready")
+        #expect(answer.status == "503")
+        #expect(answer.body?["status"] == .string("draining"))
+        try await running.value
+        #expect(HTTPSocket(port: bound) == nil)
+    }
+
     @Test func saysWhenThePortIsTaken() async throws {
         try await withGateway { port in
             await #expect(throws: GatewayError.portInUse("127.0.0.1:\(port)")) {

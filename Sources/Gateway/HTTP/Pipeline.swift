@@ -90,6 +90,9 @@ struct Pipeline: HTTPResponder {
         let identity = try AccessPolicy.identity(
             for: route.role, showing: route.role == .open ? .none : try await authenticator.credential(of: request.headers),
             isOpen: configuration.isOpen)
+        if route.isStream, request.method == .head {
+            return Response(status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"])
+        }
         let query = try Query(parts.count > 1 ? parts[1] : "")
         let body = route.body == .json ? try await BodyReader.json(request, bytesMax: configuration.limits.bodyBytesMax) : []
         let call = Call(

@@ -79,6 +79,11 @@ final class StreamFeed: Sendable {
     func join(lastEventID: String?, channel: any Channel) async throws(Problem) -> Membership {
         let waiting = StreamClient(eventsMax: limits.streamQueueMax, bytesMax: limits.streamQueueBytesMax)
         let number = try enter(waiting, channel)
+        // Whatever becomes of the answer, the end of the connection is the end of the membership.
+        channel.closeFuture.whenComplete { [self] _ in
+            leave(number)
+            waiting.end()
+        }
         while true {
             let outcome = state.withLock { state -> Result<Membership, Problem>? in
                 if state.isClosed { return .failure(Problem(.closed)) }
