@@ -158,19 +158,21 @@ final class Taken: Sendable {
         let id = PartitionID(topic: topic.id, index: 0)
         try await cluster.withClient({ $0.sessionLeaseMs = 1_500 }) { client in
             try await client.publish("t", records(0..<1))
+            let isRunning = Mutex(false)
             let isCancelled = Mutex(false)
             let running = Task {
                 try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { _ in
+                    isRunning.withLock { $0 = true }
                     do { try await Task.sleep(for: .seconds(60)) } catch {
                         isCancelled.withLock { $0 = true }
                         throw error
                     }
                 }
             }
-            await eventually("it is taken") { try! register(cluster, "g", topic, 0)?.token == 1 }
+            await eventually("the handler runs") { isRunning.withLock { $0 } }
+            #expect(try register(cluster, "g", topic, 0)?.token == 1)
             let thief = GroupRegister(
                 owner: "thief", token: 2, leaseEndMs: ClientClock.physicalMs() + 60_000, offset: 0, topic: "t")
-            await eventually("the handler runs") { cluster.nodes[0].received.contains { if case .fetch = $0 { true } else { false } } }
             try await client.put(GroupRegister.key(group: "g", partition: id), thief.encoded)
             await eventually("the handler is stopped") { isCancelled.withLock { $0 } }
             #expect(try register(cluster, "g", topic, 0) == thief)

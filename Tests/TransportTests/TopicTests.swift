@@ -213,7 +213,7 @@ import Wire
         let cluster = try await FakeCluster.start(1)
         let topic = cluster.store.makeTopic("t", partitions: 1)
         let id = PartitionID(topic: topic.id, index: 0)
-        try await cluster.withClient({ $0.operationTimeoutMs = 300 }) { client in
+        try await cluster.withClient { client in
             try await client.publish("t", [record("a")])
             cluster.store.state.withLock { $0.epochs[id] = 5 }
             #expect(try await client.fetch("t", partition: 0, offset: 0).records.count == 1)
