@@ -1,0 +1,57 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A bare TCP connection to a port of the loopback address: it writes what it is told and keeps what comes back.
+final class RawSocket: Sendable {
+    private let received = Mutex((bytes: [UInt8](), closed: false))
+    private let channel = Mutex<(any Channel)?>(nil)
+
+    private init() {}
+
+    deinit { channel.withLock { $0 }?.close(promise: nil) }
+
+    /// Connects.
+    static func connect(port: Int) async throws -> RawSocket {
+        let socket = RawSocket()
+        let received = Receiver(socket)
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(received) }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        socket.channel.withLock { $0 = channel }
+        return socket
+    }
+
+    /// What came so far.
+    var bytes: [UInt8] { received.withLock { $0.bytes } }
+    /// Whether the other side has closed.
+    var isClosed: Bool { received.withLock { $0.closed } }
+
+    /// Writes bytes; a connection that the other side has closed meanwhile is no error.
+    func write(_ bytes: [UInt8]) async {
+        guard let channel = channel.withLock({ $0 }) else { return }
+        try? await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    }
+
+    /// Closes this side.
+    func close() { channel.withLock { $0 }?.close(promise: nil) }
+
+    fileprivate func take(_ bytes: ByteBuffer) { received.withLock { $0.bytes += Array(bytes.readableBytesView) } }
+    fileprivate func end() { received.withLock { $0.closed = true } }
+}
+
+/// Hands what arrives to the socket, without keeping the socket alive.
+private final class Receiver: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private struct Weak: Sendable { weak let socket: RawSocket? }
+    private let owner: Weak
+
+    init(_ socket: RawSocket) { owner = Weak(socket: socket) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { owner.socket?.take(unwrapInboundIn(data)) }
+    func channelInactive(context: ChannelHandlerContext) { owner.socket?.end() }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}

@@ -1,0 +1,90 @@
+import Glibc
+import Synchronization
+
+@testable import Stormo
+
+/// A running `stormo` command. Its standard input is a pipe from this process, which it follows into the grave: nothing
+/// is left over, however the tests end.
+final class StormoProcess: Sendable {
+    /// What it is called in messages.
+    let name: String
+    /// The file of its output, standard error included.
+    let logPath: String
+    /// Its process id, and that of its group.
+    let pid: pid_t
+    private let ended: Ended
+
+    private final class Ended: Sendable {
+        let exit = Mutex<ChildExit?>(nil)
+    }
+
+    private static let lifeline = Result { () throws(FileError) in try LifelinePipe() }
+
+    /// The program under test: `STORMO_BINARY`, or the one built beside the tests.
+    static let binary: String = {
+        if let given = getenv("STORMO_BINARY") { return String(cString: given) }
+        let own = ChildProcess.ownExecutable()
+        return own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex) + "/stormo"
+    }()
+
+    /// Starts `stormo` with arguments. `environment` comes on top of a bare one.
+    init(_ name: String, _ arguments: [String], environment: [String: String] = [:], log: String) throws {
+        self.name = name
+        logPath = log
+        var variables = ["PATH": "/usr/bin:/bin", "HOME": "/tmp", InternalVariables.lifeline: "stdin"]
+        for (key, value) in environment { variables[key] = value }
+        let ended = Ended()
+        self.ended = ended
+        pid = try ChildProcess.spawn(
+            ChildCommand(executable: Self.binary, arguments: arguments, environment: variables, logPath: log),
+            lifeline: try Self.lifeline.get()
+        ) { exit in ended.exit.withLock { $0 = exit } }
+    }
+
+    deinit { signal(SIGKILL) }
+
+    /// How it ended; nil while it runs.
+    var exit: ChildExit? { ended.exit.withLock { $0 } }
+
+    /// For messages.
+    var state: String { exit.map { "\($0)" } ?? "running, pid \(pid)" }
+
+    /// Sends a signal to the process and its group; nothing when it has ended.
+    func signal(_ number: Int32) {
+        ended.exit.withLock { exit in
+            if exit == nil { _ = kill(-pid, number) }
+        }
+    }
+
+    /// Waits for its end.
+    func waitForExit(within seconds: Double = 20) async throws -> ChildExit {
+        try await eventually("\(name) ends", within: seconds, [self]) { exit != nil }
+        return exit ?? .code(-1)
+    }
+
+    /// Kills it and waits until it is gone.
+    func killNow() async throws {
+        signal(SIGKILL)
+        _ = try await waitForExit()
+    }
+
+    /// What it has written so far.
+    var log: String { (try? Files.read(logPath, bytesMax: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+
+    /// The last lines that it wrote.
+    func logTail(_ lines: Int = 25) -> String {
+        log.split(separator: "\n").suffix(lines).joined(separator: "\n")
+    }
+}
+
+/// Runs a command to its end.
+func runStormo(
+    _ arguments: [String], environment: [String: String] = [:], in directory: TestDirectory, within seconds: Double = 30
+) async throws -> (code: Int32, output: String) {
+    let process = try StormoProcess(
+        arguments.joined(separator: " "), arguments, environment: environment, log: directory.newPath("command.log"))
+    switch try await process.waitForExit(within: seconds) {
+    case .code(let code): return (code, process.log)
+    case .signal(let number): throw WaitedInVain(description: "\(process.name) died of signal \(number)\n\(process.logTail())")
+    }
+}
