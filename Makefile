@@ -2,10 +2,16 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test bench verify fix packages swift
+.PHONY: help up test sim bench verify fix packages swift
 
 # Flags for `stormo up`, as in: make up ARGS="--http 9000 --apps fleet"
 ARGS ?=
+# `make up` replays the shipped files, a minute in a second; empty for random orders and synthetic meters.
+SPEED ?= 60
+ORDERS ?= deploy/sample-data/orders.csv
+METER ?= deploy/sample-data/meter.csv
+# Random histories of each kind that `make sim` looks at.
+SEEDS ?= 1000
 RELEASE := .build/release/stormo
 
 SWIFT_MIN := 6.2
@@ -14,17 +20,22 @@ PACKAGES := liblz4-dev libsqlite3-dev libjs-leaflet libjs-chart.js
 help:
 	@echo "make up      build and run a cluster with its applications on this machine (Ctrl-C stops it)"
 	@echo "make test    build and run all tests"
+	@echo "make sim     run the core through SEEDS random histories of faults, checked for linearizability and lost records"
 	@echo "make bench   measure the cluster that runs by 'make up'"
 	@echo "make verify  check format and rules; writes nothing"
 	@echo "make fix     format the sources, renew the configuration reference"
 
 up: packages
 	swift build -c release --product stormo
-	@exec $(RELEASE) up $(ARGS)
+	@STORMO_FLEET_REPLAY=$(ORDERS) STORMO_ENERGY_REPLAY=$(METER) exec $(RELEASE) up --speed $(SPEED) $(ARGS)
 
 test: packages
 	swift build --build-tests
 	swift test --skip-build
+
+sim: packages
+	swift build --build-tests
+	STORMO_SEEDS=$(SEEDS) swift test --skip-build --filter 'RandomHistoriesTests|RandomLogsTests'
 
 bench: packages
 	swift build -c release --product stormo

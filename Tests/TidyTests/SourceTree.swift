@@ -51,50 +51,51 @@ enum SourceTree {
         private var isInLongString = false
         private var isInComment = false
 
+        // Bytes rather than characters: this runs over every line of the project, mostly in debug builds.
         mutating func strip(_ line: Substring) -> String {
-            var code = ""
-            var rest = line
+            let bytes = Array(line.utf8)
+            let quote = UInt8(ascii: "\"")
+            let slash = UInt8(ascii: "/")
+            let star = UInt8(ascii: "*")
+            var code: [UInt8] = []
+            code.reserveCapacity(bytes.count)
+            var at = 0
             var isInString = false
-            while let character = rest.first {
+            func next(_ distance: Int) -> UInt8? { at + distance < bytes.count ? bytes[at + distance] : nil }
+            while at < bytes.count {
+                let isTriple = bytes[at] == quote && next(1) == quote && next(2) == quote
                 if isInComment {
-                    if rest.hasPrefix("*/") {
-                        isInComment = false
-                        rest = rest.dropFirst(2)
-                    } else {
-                        rest = rest.dropFirst()
-                    }
+                    let ends = bytes[at] == star && next(1) == slash
+                    isInComment = !ends
+                    at += ends ? 2 : 1
                 } else if isInLongString {
-                    if rest.hasPrefix("\"\"\"") {
-                        isInLongString = false
-                        rest = rest.dropFirst(3)
-                    } else {
-                        rest = rest.dropFirst()
-                    }
+                    isInLongString = !isTriple
+                    at += isTriple ? 3 : 1
                 } else if isInString {
-                    if character == "\\" {
-                        rest = rest.dropFirst(2)
-                        continue
+                    if bytes[at] == UInt8(ascii: "\\") {
+                        at += 2
+                    } else {
+                        if bytes[at] == quote {
+                            isInString = false
+                            code.append(quote)
+                        }
+                        at += 1
                     }
-                    if character == "\"" {
-                        isInString = false
-                        code.append("\"")
-                    }
-                    rest = rest.dropFirst()
-                } else if rest.hasPrefix("//") {
+                } else if bytes[at] == slash, next(1) == slash {
                     break
-                } else if rest.hasPrefix("/*") {
+                } else if bytes[at] == slash, next(1) == star {
                     isInComment = true
-                    rest = rest.dropFirst(2)
-                } else if rest.hasPrefix("\"\"\"") {
+                    at += 2
+                } else if isTriple {
                     isInLongString = true
-                    rest = rest.dropFirst(3)
+                    at += 3
                 } else {
-                    if character == "\"" { isInString = true }
-                    code.append(character)
-                    rest = rest.dropFirst()
+                    isInString = bytes[at] == quote
+                    code.append(bytes[at])
+                    at += 1
                 }
             }
-            return code
+            return String(decoding: code, as: UTF8.self)
         }
     }
 }

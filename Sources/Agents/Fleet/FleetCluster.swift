@@ -39,10 +39,12 @@ package protocol FleetCluster: Sendable {
 }
 
 extension StormoClient: FleetCluster {
+    /// See `FleetCluster`: the topic is made with the defaults.
     package func ensureTopic(_ name: String) async throws(ClientError) {
         _ = try await topic(name, creating: TopicConfiguration())
     }
 
+    /// See `FleetCluster`: reads from the end on, without a group.
     package func follow(
         _ topic: String, logger: Logger, _ handle: @escaping @Sendable ([PositionedRecord]) async throws -> Void
     ) async throws {
