@@ -92,7 +92,8 @@ package struct GatewayServer: Service {
         return ServiceGroup(configuration: group)
     }
 
-    /// Fetches the key that signs tokens as soon as the cluster answers, so that the first request need not wait for it.
+    /// Fetches the key that signs tokens as soon as the cluster answers, so that the first request need not wait for
+    /// it.
     private func prepareTokens() async {
         var pause = GrowingPause(rangeMs: 200...5_000)
         while !Task.isCancelled {
@@ -111,9 +112,9 @@ package struct GatewayServer: Service {
         switch error {
         case let error as IOError:
             switch error.errnoCode {
-            case Errno.addressInUse: GatewayError.portInUse(address)
-            case Errno.notPermitted: GatewayError.notPermitted(address)
-            case Errno.noSuchAddress: GatewayError.noSuchAddress(address)
+            case ListeningErrno.addressInUse: GatewayError.portInUse(address)
+            case ListeningErrno.notPermitted: GatewayError.notPermitted(address)
+            case ListeningErrno.noSuchAddress: GatewayError.noSuchAddress(address)
             default: GatewayError.cannotListen(address, reason: "\(error)")
             }
         case is SocketAddressError: GatewayError.noSuchAddress(address)

@@ -35,11 +35,12 @@ final class GatewayServices: Sendable {
         health = HealthMonitor(client: client, maxAgeMs: limits.healthMs)
         figures = FleetFigures(fleet: fleet, client: client, maxAgeMs: limits.figuresMs, logger: logger)
         fleetFeed = StreamFeed(
-            name: "fleet", sources: StreamSource.fleet, client: client, limits: limits, metrics: metrics, logger: logger)
+            name: "fleet", sources: StreamSource.fleet, client: client, limits: limits, metrics: metrics, logger: logger
+        )
         anomalyFeed = StreamFeed(
             name: "anomalies", sources: StreamSource.anomalies, client: client, limits: limits, metrics: metrics,
             logger: logger)
-        passwords = PasswordChecker(users: configuration.users, waitingMax: limits.signInsWaitingMax)
+        passwords = PasswordChecker(users: configuration.users, waitingMax: limits.signInsWaitingMax, metrics: metrics)
         tokens = TokenService(
             lifetimeSeconds: configuration.tokenLifetimeSeconds, rememberedMax: limits.tokensRememberedMax
         ) { () async throws(ClientError) in

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The errors of `bind` that have a message of their own.
-enum Errno {
+enum ListeningErrno {
     /// Somebody listens there already.
     static let addressInUse = EADDRINUSE
     /// The port is reserved.

@@ -59,7 +59,9 @@ struct AccessPolicyTests {
     }
 
     @Test func hostsOnLoopback() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "proxy.example", "proxy.example:8080"] {
+        for host in [
+            "localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "proxy.example", "proxy.example:8080",
+        ] {
             #expect(LoopbackHosts.accepts(host, allowed: ["proxy.example"]), "\(host)")
         }
         for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "128.0.0.1", ""] {
@@ -90,15 +92,19 @@ struct PasswordTests {
         #expect(hash.description != PasswordHash(password: "correct horse")?.description)
     }
 
-    /// The vector of RFC 7914, section 12, with N 1024, r 8, p 16 has other costs than are taken here; this one was made
-    /// with Python's hashlib.scrypt(b"pleaseletmein", salt=b"SodiumChloride", n=1024, r=8, p=1, dklen=32).
+    /// The vector of RFC 7914, section 12, with N 1024, r 8, p 16 has other costs than are taken here; this one was
+    /// made with Python's hashlib.scrypt(b"pleaseletmein", salt=b"SodiumChloride", n=1024, r=8, p=1, dklen=32).
     @Test func readsHashesMadeElsewhere() throws {
-        let hash = try #require(PasswordHash("$scrypt$ln=10,r=8,p=1$U29kaXVtQ2hsb3JpZGU$VBc2h9Jl5DImvZFLAVJn4v3UEIqgWTf7VJ7OsMJ2ooU"))
+        let hash = try #require(
+            PasswordHash("$scrypt$ln=10,r=8,p=1$U29kaXVtQ2hsb3JpZGU$VBc2h9Jl5DImvZFLAVJn4v3UEIqgWTf7VJ7OsMJ2ooU"))
         #expect(hash.matches("pleaseletmein"))
         #expect(!hash.matches("pleaseletmeout"))
     }
 
-    @Test(arguments: ["", "x", "$scrypt$ln=40,r=8,p=1$AAAAAAAAAAAAAAAA$AAAA", "$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA", "$scrypt$ln=15,r=8,p=1$AA$AA"])
+    @Test(arguments: [
+        "", "x", "$scrypt$ln=40,r=8,p=1$AAAAAAAAAAAAAAAA$AAAA", "$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA",
+        "$scrypt$ln=15,r=8,p=1$AA$AA",
+    ])
     func refusesOtherText(text: String) {
         #expect(PasswordHash(text) == nil)
     }

@@ -7,11 +7,13 @@ import Wire
 
 struct ServiceLevelsTests {
     private func delivery(
-        _ id: String, _ status: DeliveryStatus, at: Int64, assigned: Int64? = nil, delivered: Int64? = nil, revision: Int
+        _ id: String, _ status: DeliveryStatus, at: Int64, assigned: Int64? = nil, delivered: Int64? = nil,
+        revision: Int
     ) -> Delivery {
         let place = GeoPoint(latitude: 41.9, longitude: 12.5)
         return Delivery(
-            id: id, status: status, origin: place, destination: place, weightKg: 1, timestampMs: at, zone: nil, droneID: nil,
+            id: id, status: status, origin: place, destination: place, weightKg: 1, timestampMs: at, zone: nil,
+            droneID: nil,
             assignedAtMs: assigned, pickedUpAtMs: nil, deliveredAtMs: delivered, etaMs: nil, reason: nil, token: nil,
             revision: revision, marks: [])
     }
@@ -34,9 +36,12 @@ struct ServiceLevelsTests {
         levels.handle(delivery("b", .assigned, at: now - 9_000, assigned: now - 8_000, revision: 2), nowMs: now)
         levels.handle(delivery("b", .pending, at: now - 9_000, revision: 1), nowMs: now)
         levels.handle(
-            delivery("c", .delivered, at: now - 600_000, assigned: now - 590_000, delivered: now - 100_000, revision: 4), nowMs: now)
+            delivery(
+                "c", .delivered, at: now - 600_000, assigned: now - 590_000, delivered: now - 100_000, revision: 4),
+            nowMs: now)
         levels.handle(
-            delivery("d", .delivered, at: now - 900_000, assigned: now - 890_000, delivered: now - 400_000, revision: 4),
+            delivery(
+                "d", .delivered, at: now - 900_000, assigned: now - 890_000, delivered: now - 400_000, revision: 4),
             nowMs: now - 400_000)
         let figures = levels.figures(nowMs: now)
         let counts = Dictionary(uniqueKeysWithValues: figures.byStatus.map { ($0.status, $0.count) })
@@ -67,12 +72,14 @@ struct ClusterHealthTests {
         let infos = states.enumerated().map { index, state in
             MemberInfo(
                 identity: PeerIdentity(
-                    role: .node, id: members[index].id, name: members[index].name, incarnation: 1, address: members[index].address),
+                    role: .node, id: members[index].id, name: members[index].name, incarnation: 1,
+                    address: members[index].address),
                 state: state)
         }
         return ClusterState(
             name: "c", answeredBy: NodeID(1),
-            ring: Ring(clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(4), replicationFactor: factor, members: members),
+            ring: Ring(
+                clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(4), replicationFactor: factor, members: members),
             members: infos)
     }
 
@@ -86,7 +93,9 @@ struct ClusterHealthTests {
         #expect(ClusterHealth.judge(cluster([.alive, .dead, .suspect]), probe: nil).status == .unavailable)
         #expect(ClusterHealth.judge(cluster([.alive]), probe: nil).status == .ok)
         // Two of six dead: some range of three has lost both.
-        #expect(ClusterHealth.judge(cluster([.alive, .dead, .dead, .alive, .alive, .alive]), probe: nil).status == .unavailable)
+        #expect(
+            ClusterHealth.judge(cluster([.alive, .dead, .dead, .alive, .alive, .alive]), probe: nil).status
+                == .unavailable)
     }
 
     @Test func whatCannotBeReadIsUnavailableWhateverTheMembershipSays() {

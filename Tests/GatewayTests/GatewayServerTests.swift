@@ -19,7 +19,8 @@ import Wire
         change(&configuration)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        var settings = ClientConfiguration(seeds: ["127.0.0.1:1"], clusterName: "c", secret: [1], role: .gateway, name: "gw")
+        var settings = ClientConfiguration(
+            seeds: ["127.0.0.1:1"], clusterName: "c", secret: [1], role: .gateway, name: "gw")
         settings.operationTimeoutMs = 200
         let client = StormoClient(configuration: settings, logger: logger)
         let (ports, port) = AsyncStream<Int>.makeStream()
@@ -67,13 +68,18 @@ import Wire
         try await withGateway { port in
             let answer = try await exchange(
                 port, "GET /health",
-                headers: ["X-Request-Id: mine-1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"])
+                headers: [
+                    "X-Request-Id: mine-1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                ])
             #expect(answer.status == "503")
             #expect(answer.body?["status"] == .string("unavailable"))
             #expect(answer.headers.contains("x-served-by: gw-test"))
             #expect(answer.headers.contains("x-request-id: mine-1"))
             #expect(answer.headers.contains("traceparent: 00-4bf9"))
-            #expect(answer.headers.contains("content-security-policy: default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"))
+            #expect(
+                answer.headers.contains(
+                    "content-security-policy: default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+                ))
             #expect(try await exchange(port, "GET /ready").status == "503")
         }
     }
@@ -82,20 +88,34 @@ import Wire
         try await withGateway { port in
             for (head, headers, body, status, code) in [
                 ("GET /nope", [], "", "404", "path_not_found"), ("PATCH /kv/a", [], "", "405", "method_not_allowed"),
-                ("GET /kv/%ff", [], "", "400", "malformed_path"), ("GET /kv?limit=0", [], "", "422", "invalid_parameter"),
-                ("GET /kv?cursor=x", [], "", "422", "invalid_parameter"), ("GET /kv/%00lock", [], "", "422", "invalid_key"),
+                ("GET /kv/%ff", [], "", "400", "malformed_path"),
+                ("GET /kv?limit=0", [], "", "422", "invalid_parameter"),
+                ("GET /kv?cursor=x", [], "", "422", "invalid_parameter"),
+                ("GET /kv/%00lock", [], "", "422", "invalid_key"),
                 ("PUT /kv/a", ["Content-Type: text/plain"], "{\"value\":1}", "415", "unsupported_media_type"),
                 ("PUT /kv/a", ["Content-Type: application/json"], "{\"value\":", "400", "malformed_json"),
                 ("PUT /kv/a", ["Content-Type: application/json"], "[1]", "422", "invalid_body"),
                 ("PUT /kv/a", ["Content-Type: application/json"], "{\"value\":1,\"ttl\":\"x\"}", "422", "invalid_body"),
-                ("PUT /kv/a?consistency=most", ["Content-Type: application/json"], "{\"value\":1}", "422", "invalid_parameter"),
+                (
+                    "PUT /kv/a?consistency=most", ["Content-Type: application/json"], "{\"value\":1}", "422",
+                    "invalid_parameter"
+                ),
                 ("PUT /kv/drones_index", ["Content-Type: application/json"], "{\"value\":1}", "409", "computed_key"),
-                ("POST /kv/cas", ["Content-Type: application/json"], "{\"key\":\"a\",\"new\":1}", "422", "invalid_body"),
+                (
+                    "POST /kv/cas", ["Content-Type: application/json"], "{\"key\":\"a\",\"new\":1}", "422",
+                    "invalid_body"
+                ),
                 ("POST /readings", ["Content-Type: application/json"], "{\"piano\":\"1\"}", "422", "invalid_body"),
-                ("POST /internal/broadcast", ["Content-Type: application/json"], "{\"_token\":\"x\"}", "403", "forbidden"),
+                (
+                    "POST /internal/broadcast", ["Content-Type: application/json"], "{\"_token\":\"x\"}", "403",
+                    "forbidden"
+                ),
                 ("PUT /admin/thresholds", ["Content-Type: application/json"], "{}", "401", "unauthorized"),
                 ("GET /kv/a", ["Authorization: Bearer x.y"], "", "401", "invalid_token"),
-                ("POST /lock/acquire", ["Content-Type: application/json"], "{\"name\":\"\",\"owner\":1}", "422", "invalid_body"),
+                (
+                    "POST /lock/acquire", ["Content-Type: application/json"], "{\"name\":\"\",\"owner\":1}", "422",
+                    "invalid_body"
+                ),
             ] {
                 let answer = try await exchange(port, head, headers: headers, body: Array(body.utf8))
                 #expect(answer.status == status, "\(head) \(body)")
@@ -109,7 +129,9 @@ import Wire
 
     @Test func aClusterThatDoesNotAnswerIsA503() async throws {
         try await withGateway { port in
-            for head in ["GET /kv/a", "GET /drones", "GET /zones", "GET /floors", "GET /fleet/stream", "GET /sharding/info"] {
+            for head in [
+                "GET /kv/a", "GET /drones", "GET /zones", "GET /floors", "GET /fleet/stream", "GET /sharding/info",
+            ] {
                 let answer = try await exchange(port, head)
                 #expect(answer.status == "503", "\(head)")
                 #expect(answer.headers.contains("retry-after: "), "\(head)")
@@ -132,7 +154,9 @@ import Wire
             #expect(!(await silent.receive()).contains(" 200 "))
             // Longer than declared: the rest is no request.
             let long = try #require(HTTPSocket(port: port))
-            long.send("PUT /kv/a HTTP/1.1\r\nHost: localhost\r\n\(json)\r\nContent-Length: 5\r\n\r\n{\"value\":1}garbage\r\n\r\n")
+            long.send(
+                "PUT /kv/a HTTP/1.1\r\nHost: localhost\r\n\(json)\r\nContent-Length: 5\r\n\r\n{\"value\":1}garbage\r\n\r\n"
+            )
             #expect((await long.receive()).contains(" 400 "))
             // Chunks that never end, over the limit.
             let chunks = try #require(HTTPSocket(port: port))
@@ -154,9 +178,12 @@ import Wire
             #expect(answer.body?["code"] == .string("host_not_allowed"))
             let cancel = try await exchange(port, "POST /deliveries/x/cancel", headers: ["Origin: http://evil.example"])
             #expect(cancel.body?["code"] == .string("origin_not_allowed"))
-            #expect(try await exchange(port, "POST /deliveries/x/cancel", headers: ["Origin: http://localhost:\(port)"]).status == "503")
+            #expect(
+                try await exchange(port, "POST /deliveries/x/cancel", headers: ["Origin: http://localhost:\(port)"])
+                    .status == "503")
             let friend = try await exchange(
-                port, "OPTIONS /kv/a", headers: ["Origin: https://friend.example", "Access-Control-Request-Method: PUT"])
+                port, "OPTIONS /kv/a",
+                headers: ["Origin: https://friend.example", "Access-Control-Request-Method: PUT"])
             #expect(friend.status == "204")
             #expect(friend.headers.contains("access-control-allow-origin: https://friend.example"))
             #expect(friend.headers.contains("access-control-allow-methods: get, head, put, delete"))
@@ -169,10 +196,12 @@ import Wire
         try await withGateway({ $0.adminToken = "an-admin-token" }) { port in
             let json = "Content-Type: application/json"
             let good = try await exchange(
-                port, "PUT /admin/thresholds", headers: [json, "Authorization: Bearer an-admin-token"], body: Array("{}".utf8))
+                port, "PUT /admin/thresholds", headers: [json, "Authorization: Bearer an-admin-token"],
+                body: Array("{}".utf8))
             #expect(good.status == "422")
             let bad = try await exchange(
-                port, "PUT /admin/thresholds", headers: [json, "Authorization: Bearer an-admin-tokem"], body: Array("{}".utf8))
+                port, "PUT /admin/thresholds", headers: [json, "Authorization: Bearer an-admin-tokem"],
+                body: Array("{}".utf8))
             #expect(bad.status == "401")
         }
     }
@@ -184,7 +213,8 @@ import Wire
             var statuses: [String] = []
             var last = ""
             for _ in 0..<6 {
-                let answer = try await exchange(port, "POST /login", headers: ["Content-Type: application/json"], body: body)
+                let answer = try await exchange(
+                    port, "POST /login", headers: ["Content-Type: application/json"], body: body)
                 statuses.append(answer.status)
                 last = answer.headers
             }
@@ -209,10 +239,14 @@ import Wire
             let first = try await exchange(port, "GET /dashboard")
             #expect(first.status == "200")
             #expect(first.headers.contains("content-type: text/html; charset=utf-8"))
-            let tag = try #require(first.headers.split(separator: "\r\n").first { $0.hasPrefix("etag: ") }?.dropFirst(6))
+            let tag = try #require(
+                first.headers.split(separator: "\r\n").first { $0.hasPrefix("etag: ") }?.dropFirst(6))
             #expect(try await exchange(port, "GET /web/fleet.html", headers: ["If-None-Match: \(tag)"]).status == "304")
             #expect(try await exchange(port, "GET /").headers.contains("location: /dashboard"))
-            for path in ["/web/../fleet.html", "/web/..%2f..%2f..%2fetc%2fpasswd", "/web//etc/passwd", "/web/", "/lib/leaflet/%2e%2e/x", "/dashboard/energy"] {
+            for path in [
+                "/web/../fleet.html", "/web/..%2f..%2f..%2fetc%2fpasswd", "/web//etc/passwd", "/web/",
+                "/lib/leaflet/%2e%2e/x", "/dashboard/energy",
+            ] {
                 #expect(try await exchange(port, "GET \(path)").status == "404", "\(path)")
             }
         }
@@ -225,7 +259,8 @@ import Wire
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let client = StormoClient(
-            configuration: ClientConfiguration(seeds: [], clusterName: "c", secret: [1], role: .gateway, name: "gw"), logger: logger)
+            configuration: ClientConfiguration(seeds: [], clusterName: "c", secret: [1], role: .gateway, name: "gw"),
+            logger: logger)
         let (ports, port) = AsyncStream<Int>.makeStream()
         let server = try GatewayServer(configuration: configuration, client: client, logger: logger) { port.yield($0) }
         let group = ServiceGroup(services: [server], logger: logger)

@@ -6,9 +6,11 @@ struct JSONComparisonTests {
     private func value(_ text: String) throws -> JSONValue { try JSONValue(parsing: Array(text.utf8)) }
 
     @Test(arguments: [
-        ("1", "1.0"), ("1", "1e0"), ("100", "1E2"), ("0", "-0"), ("0", "0e999999999999999999"), ("0.1", "1e-1"), ("-1.50", "-15e-1"),
+        ("1", "1.0"), ("1", "1e0"), ("100", "1E2"), ("0", "-0"), ("0", "0e999999999999999999"), ("0.1", "1e-1"),
+        ("-1.50", "-15e-1"),
         ("12345678901234567890", "12345678901234567890.000"), ("1e999999999999999999", "10e999999999999999998"),
-        ("{\"a\":1,\"b\":[2]}", "{\"b\":[2.0],\"a\":1}"), ("\"\\u0041\"", "\"A\""), ("[]", "[ ]"), ("{\"a\":1,\"a\":2}", "{\"a\":2}"),
+        ("{\"a\":1,\"b\":[2]}", "{\"b\":[2.0],\"a\":1}"), ("\"\\u0041\"", "\"A\""), ("[]", "[ ]"),
+        ("{\"a\":1,\"a\":2}", "{\"a\":2}"),
     ])
     func equalValues(pair: (String, String)) throws {
         #expect(try value(pair.0) == value(pair.1))
@@ -17,7 +19,8 @@ struct JSONComparisonTests {
     @Test(arguments: [
         // The nearest doubles of both are the same.
         ("12345678901234567890", "12345678901234567891"), ("0.1", "0.1000000000000000055511151231257827"),
-        ("1e400", "1e401"), ("1", "-1"), ("1", "\"1\""), ("[1,2]", "[2,1]"), ("{\"a\":1}", "{\"a\":1,\"b\":2}"), ("null", "false"),
+        ("1e400", "1e401"), ("1", "-1"), ("1", "\"1\""), ("[1,2]", "[2,1]"), ("{\"a\":1}", "{\"a\":1,\"b\":2}"),
+        ("null", "false"),
         ("{\"a\":null}", "{}"), ("0", "null"),
         // One character, and the same letter with its accent apart: other text.
         ("\"\\u00e9\"", "\"e\\u0301\""), ("{\"\\u00e9\":1}", "{\"e\\u0301\":1}"),
@@ -29,16 +32,6 @@ struct JSONComparisonTests {
     @Test func manyMembersInAnyOrder() throws {
         let names = (0..<200).map { "\"m\($0)\":\($0)" }
         #expect(try value("{\(names.joined(separator: ","))}") == value("{\(names.reversed().joined(separator: ","))}"))
-    }
-
-    @Test(arguments: [("7", 7), ("7.0", 7), ("1e2", 100), ("-12.00e1", -120), ("0.0", 0), ("9223372036854775807.0", Int.max)])
-    func wholeNumbers(pair: (String, Int)) {
-        #expect(JSONNumber(checked: pair.0).integer == pair.1)
-    }
-
-    @Test(arguments: ["0.5", "1e-1", "9223372036854775808", "1e400", "-9223372036854775809"])
-    func notWholeOrTooLarge(text: String) {
-        #expect(JSONNumber(checked: text).integer == nil)
     }
 
     @Test func writesText() {
@@ -58,6 +51,7 @@ struct JSONComparisonTests {
         }
         #expect(
             String(decoding: writer.bytes, as: UTF8.self)
-                == "{\"a\\\"\\\\\\n\\u0001\":\"é\u{1F600}\u{7F}\",\"d\":1,\"e\":0.1,\"n\":null,\"l\":[-5,true,null,{}]}")
+                == "{\"a\\\"\\\\\\n\\u0001\":\"é\u{1F600}\u{7F}\",\"d\":1,\"e\":0.1,\"n\":null,\"l\":[-5,true,null,{}]}"
+        )
     }
 }

@@ -25,14 +25,17 @@ struct RouteTableTests {
     }
 
     @Test(arguments: [
-        (HTTPRequest.Method.get, "/kv", "/kv"), (.get, "/kv/a", "/kv/{key...} key=a"), (.head, "/kv/a", "/kv/{key...} key=a"),
+        (HTTPRequest.Method.get, "/kv", "/kv"), (.get, "/kv/a", "/kv/{key...} key=a"),
+        (.head, "/kv/a", "/kv/{key...} key=a"),
         (.get, "/kv/a/b:c/", "/kv/{key...} key=a/b:c/"), (.get, "/kv/a%2Fb%20%C3%A8", "/kv/{key...} key=a/b è"),
-        (.get, "/kv/a+b", "/kv/{key...} key=a+b"), (.get, "/kv/", "/kv/{key...} key="), (.get, "/kv/cas", "/kv/{key...} key=cas"),
+        (.get, "/kv/a+b", "/kv/{key...} key=a+b"), (.get, "/kv/", "/kv/{key...} key="),
+        (.get, "/kv/cas", "/kv/{key...} key=cas"),
         (.post, "/kv/cas", "/kv/cas"), (.post, "/kv/other", "GET,PUT,HEAD"), (.patch, "/kv/cas", "POST,GET,PUT,HEAD"),
         (.get, "/drones/d1", "/drones/{id} id=d1"), (.get, "/drones/", "unknown"), (.get, "/drones/a/b", "unknown"),
         (.post, "/deliveries/x/cancel", "/deliveries/{id}/cancel id=x"), (.get, "/deliveries/x/cancel", "POST"),
         (.get, "/nope", "unknown"), (.get, "/", "/"), (.get, "/kv/%", "malformed"), (.get, "/kv/%zz", "malformed"),
-        (.get, "/kv/%FF", "malformed"), (.get, "/%FF", "malformed"), (.get, "/notifications/unread_count", "/notifications/unread_count"),
+        (.get, "/kv/%FF", "malformed"), (.get, "/%FF", "malformed"),
+        (.get, "/notifications/unread_count", "/notifications/unread_count"),
         (.post, "/notifications/1:2:kw_over/acknowledge", "/notifications/{id}/acknowledge id=1:2:kw_over"),
         (.get, "/%6Bv/a", "/kv/{key...} key=a"), (.get, "/kv/%00x", "/kv/{key...} key=\u{0}x"),
     ])
@@ -43,7 +46,9 @@ struct RouteTableTests {
     @Test func keysHaveBounds() throws {
         #expect(try KeyName.key("è/:", field: "key").bytes == Array("è/:".utf8))
         #expect(try KeyName.key(String(repeating: "x", count: 512), field: "key").bytes.count == 512)
-        for name in ["", "\u{0}", "\u{0}lock/x", String(repeating: "x", count: 513), String(repeating: "é", count: 257)] {
+        for name in [
+            "", "\u{0}", "\u{0}lock/x", String(repeating: "x", count: 513), String(repeating: "é", count: 257),
+        ] {
             let problem = #expect(throws: Problem.self) { try KeyName.key(name, field: "key") }
             #expect(problem?.status.code == 422)
             #expect(problem?.code == "invalid_key")
@@ -70,10 +75,12 @@ struct RouteTableTests {
         #expect(throws: Problem.self) { try Query("a=%G0") }
     }
 
-    @Test(arguments: [
-        ("1700000000", 1_700_000_000_000), ("1700000000.25", 1_700_000_000_250), ("2023-11-14T22:13:20Z", 1_700_000_000_000),
-        ("2023-11-14T23:13:20%2B01:00", 1_700_000_000_000), ("2023-11-14T23:13:20+01:00", 1_700_000_000_000),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("1700000000", 1_700_000_000_000), ("1700000000.25", 1_700_000_000_250),
+            ("2023-11-14T22:13:20Z", 1_700_000_000_000),
+            ("2023-11-14T23:13:20%2B01:00", 1_700_000_000_000), ("2023-11-14T23:13:20+01:00", 1_700_000_000_000),
+        ] as [(String, Int64)])
     func moments(expected: (String, Int64)) throws {
         #expect(try Query("t=\(expected.0)").moment("t") == expected.1)
     }
@@ -109,10 +116,17 @@ struct RouteTableTests {
     @Test func requestIDs() {
         let ids = RequestIDs()
         #expect(ids.id(for: "abc-1_2.3", bytesMax: 128) == "abc-1_2.3")
-        let made = [ids.id(for: nil, bytesMax: 128), ids.id(for: "a b", bytesMax: 128), ids.id(for: "\"x\"", bytesMax: 128), ids.id(for: "abcd", bytesMax: 3)]
+        let made = [
+            ids.id(for: nil, bytesMax: 128), ids.id(for: "a b", bytesMax: 128), ids.id(for: "\"x\"", bytesMax: 128),
+            ids.id(for: "abcd", bytesMax: 3),
+        ]
         #expect(Set(made).count == 4)
         #expect(RequestIDs.isTraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
-        for bad in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"] {
+        for bad in [
+            "", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        ] {
             #expect(!RequestIDs.isTraceParent(bad))
         }
     }

@@ -14,7 +14,9 @@ struct ServerSentEventTests {
         var id = ""
         var name = ""
         var data: [String] = []
-        for line in String(decoding: bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+        for line in String(decoding: bytes, as: UTF8.self).split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        {
             if line.isEmpty {
                 if !data.isEmpty { events.append((id, name, data.joined(separator: "\n"))) }
                 name = ""
@@ -52,7 +54,9 @@ struct ServerSentEventTests {
         #expect(StreamPosition(position.text, topics: 3) == position)
         #expect(StreamPosition(position.text, topics: 2) == nil)
         #expect(position.text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
-        for bad in ["", "x", "1-2-", "1--zz!-", "1-1..2--", "-1-1-1"] { #expect(StreamPosition(bad, topics: 3) == nil, "\(bad)") }
+        for bad in ["", "x", "1-2-", "1--zz!-", "1-1..2--", "-1-1-1"] {
+            #expect(StreamPosition(bad, topics: 3) == nil, "\(bad)")
+        }
     }
 
     @Test func distances() {
@@ -111,7 +115,8 @@ struct StreamFeedTests {
     private func feed() -> StreamFeed {
         let configuration = ClientConfiguration(seeds: [], clusterName: "c", secret: [], role: .gateway, name: "g")
         return StreamFeed(
-            name: "test", sources: [source], client: StormoClient(configuration: configuration, logger: Logger(label: "test")),
+            name: "test", sources: [source],
+            client: StormoClient(configuration: configuration, logger: Logger(label: "test")),
             limits: GatewayLimits(), metrics: GatewayMetrics(), logger: Logger(label: "test"))
     }
 
@@ -147,8 +152,10 @@ struct StreamFeedTests {
         #expect(first.missedUntil == nil)
         publish(feed, 0, 10..<12)
         publish(feed, 1, 20..<21)
-        let expected = [("a", "b.k", "{\"p\":0,\"o\":10}"), ("", "c.k", "{\"p\":0,\"o\":11}"), ("", "c.l", "{\"p\":1,\"o\":20}")]
-            .map { "id: 1-\($0.1)\nevent: e\ndata: \($0.2)\n\n" }.joined()
+        let expected = [
+            ("a", "b.k", "{\"p\":0,\"o\":10}"), ("", "c.k", "{\"p\":0,\"o\":11}"), ("", "c.l", "{\"p\":1,\"o\":20}"),
+        ]
+        .map { "id: 1-\($0.1)\nevent: e\ndata: \($0.2)\n\n" }.joined()
         #expect(await text(first.client) == expected)
         #expect(await text(second.client) == expected)
     }

@@ -20,7 +20,8 @@ private final class OneRegister: ComparableRegisters {
     private static func write(_ state: inout State, _ value: [UInt8]) {
         state.writes += 1
         state.cell = Cell(
-            version: Ballot(time: HybridTime(state.writes), node: NodeID(1)), base: nil, content: .value(value), expiryMs: nil)
+            version: Ballot(time: HybridTime(state.writes), node: NodeID(1)), base: nil, content: .value(value),
+            expiryMs: nil)
     }
 
     func get(_ key: Key, consistency: Consistency) async throws(ClientError) -> VersionedValue? {

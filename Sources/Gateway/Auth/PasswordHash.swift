@@ -40,8 +40,10 @@ package struct PasswordHash: Sendable, Hashable {
             guard halves.count == 2, let value = Int(halves[1]) else { return nil }
             costs[halves[0]] = value
         }
-        guard let logRounds = costs["ln"], Self.logRoundsRange.contains(logRounds), let blockSize = costs["r"], blockSize == 8,
-            let parallelism = costs["p"], (1...4).contains(parallelism), let salt = Self.bytes(parts[3]), salt.count >= 8,
+        guard let logRounds = costs["ln"], Self.logRoundsRange.contains(logRounds), let blockSize = costs["r"],
+            blockSize == 8,
+            let parallelism = costs["p"], (1...4).contains(parallelism), let salt = Self.bytes(parts[3]),
+            salt.count >= 8,
             let key = Self.bytes(parts[4]), key.count == 32
         else { return nil }
         self.logRounds = logRounds

@@ -54,8 +54,9 @@ struct SignInLimiter: Sendable {
     mutating func attempt(name: String, address: String, nowMs: Int64) -> Int64? {
         forgetFull(nowMs)
         let pair = Pair(name: name, address: address)
-        let waitForAddress = addresses[address, default: TokenBucket(capacity: Self.address.capacity, nowMs: nowMs)].take(
-            capacity: Self.address.capacity, intervalMs: Self.address.intervalMs, nowMs: nowMs)
+        let waitForAddress = addresses[address, default: TokenBucket(capacity: Self.address.capacity, nowMs: nowMs)]
+            .take(
+                capacity: Self.address.capacity, intervalMs: Self.address.intervalMs, nowMs: nowMs)
         if let waitForAddress { return waitForAddress }
         return pairs[pair, default: TokenBucket(capacity: Self.pair.capacity, nowMs: nowMs)].take(
             capacity: Self.pair.capacity, intervalMs: Self.pair.intervalMs, nowMs: nowMs)

@@ -58,7 +58,8 @@ actor TokenService {
         let keys = try await signingKeys()
         let payload = Payload(
             iss: IssuerClaim(value: Self.issuer), sub: SubjectClaim(value: user.name), role: user.role.name,
-            iat: IssuedAtClaim(value: now), exp: ExpirationClaim(value: now.addingTimeInterval(Double(lifetimeSeconds))))
+            iat: IssuedAtClaim(value: now), exp: ExpirationClaim(value: now.addingTimeInterval(Double(lifetimeSeconds)))
+        )
         return try await keys.sign(payload)
     }
 

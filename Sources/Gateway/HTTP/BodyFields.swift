@@ -25,7 +25,9 @@ struct BodyFields {
     }
 
     /// Notes a problem of a member.
-    mutating func add(_ name: String, _ detail: String) { errors.append(FieldError(field: path + name, detail: detail)) }
+    mutating func add(_ name: String, _ detail: String) {
+        errors.append(FieldError(field: path + name, detail: detail))
+    }
 
     /// Throws when anything was wrong.
     func check() throws(Problem) {
@@ -74,7 +76,9 @@ struct BodyFields {
         guard let seconds = number(name) else { return nil }
         let ms = seconds * 1_000
         guard ms >= Double(msRange.lowerBound), ms <= Double(msRange.upperBound) else {
-            add(name, "expected \(msRange.lowerBound / 1_000) to \(msRange.upperBound / 1_000) seconds, found \(seconds)")
+            add(
+                name,
+                "expected \(msRange.lowerBound / 1_000) to \(msRange.upperBound / 1_000) seconds, found \(seconds)")
             return nil
         }
         return UInt64(ms.rounded())

@@ -24,7 +24,9 @@ enum BodyReader {
         guard let header else { return false }
         let parts = header.split(separator: ";").map(\.trimmingSpaces)
         guard let type = parts.first?.lowercased() else { return false }
-        guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else { return false }
+        guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
+            return false
+        }
         return parts.dropFirst().allSatisfy { parameter in
             let text = parameter.lowercased()
             return !text.hasPrefix("charset=") || text == "charset=utf-8" || text == "charset=\"utf-8\""

@@ -1,6 +1,6 @@
-import HTTPTypes
 import Fleet
 import FleetRules
+import HTTPTypes
 import StormoClient
 import Wire
 
@@ -39,7 +39,8 @@ extension Problem {
             self.init(
                 .serviceUnavailable, "read_only", "A node does not take writes", detail, retryAfterSeconds: 5)
         case .unknownTopic: self = .notFound("topic", detail)
-        case .partitionOutOfRange: self.init(.unprocessableContent, "invalid_parameter", "There is no such partition", detail)
+        case .partitionOutOfRange:
+            self.init(.unprocessableContent, "invalid_parameter", "There is no such partition", detail)
         case .offsetOutOfRange: self.init(.gone, "offset_gone", "The records are no longer there", detail)
         case .staleEpoch, .tooOld, .clockDrift, .notPrimary, .notReady, .draining:
             self.init(.serviceUnavailable, "unavailable", "The cluster is changing", detail, retryAfterSeconds: 1)

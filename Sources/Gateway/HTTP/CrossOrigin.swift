@@ -7,7 +7,8 @@ struct CrossOrigin: Sendable {
 
     private static let exposed = "ETag, Location, Retry-After, X-Request-Id, X-Served-By"
     private static let requestHeaders =
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id, traceparent"
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
+        + "X-Request-Id, traceparent"
     /// How long a browser may remember a preflight, in seconds.
     private static let maxAgeSeconds = 600
 

@@ -14,7 +14,8 @@ enum LoopbackHosts {
     /// another name that was made to resolve to loopback (DNS rebinding) is told by its name.
     static func accepts(_ header: String, allowed: [String]) -> Bool {
         let name = hostName(header).lowercased()
-        return isLoopback(name) || allowed.contains { $0.lowercased() == name || $0.lowercased() == header.lowercased() }
+        return isLoopback(name)
+            || allowed.contains { $0.lowercased() == name || $0.lowercased() == header.lowercased() }
     }
 
     /// The name in `name:port`, `[address]:port`, or either without the port.

@@ -15,7 +15,8 @@ enum PageCursor {
     /// The place of a request's cursor; nil when it has none.
     static func place(_ listing: Listing, in query: Query) throws(Problem) -> [UInt8]? {
         guard let text = query["cursor"], !text.isEmpty else { return nil }
-        guard text.utf8.count <= 1_024, let bytes = Base64URL.decode(text), bytes.first == listing.rawValue, bytes.count > 1
+        guard text.utf8.count <= 1_024, let bytes = Base64URL.decode(text), bytes.first == listing.rawValue,
+            bytes.count > 1
         else { throw .invalidParameter("cursor", "expected the next_cursor of the page before") }
         return Array(bytes.dropFirst())
     }

@@ -13,7 +13,8 @@ enum PercentCoding {
         while let byte = rest.next() {
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = rest.next().flatMap(JSONText.hexDigit), let low = rest.next().flatMap(JSONText.hexDigit)
+                guard let high = rest.next().flatMap(JSONText.hexDigit),
+                    let low = rest.next().flatMap(JSONText.hexDigit)
                 else { return nil }
                 out.append(high << 4 | low)
             case UInt8(ascii: "+") where plusIsSpace: out.append(0x20)
@@ -28,7 +29,8 @@ enum PercentCoding {
         var out: [UInt8] = []
         for byte in text.utf8 {
             switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"),
                 UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: ":"):
                 out.append(byte)
             default: out += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]

@@ -18,8 +18,8 @@ struct GatewayContext: InitializableFromSource, Sendable {
     }
 }
 
-/// The way of every request through the gateway: shed, name, check host and origin, find the route, check the role, take
-/// in the body, call the handler, and turn what went wrong into a problem document.
+/// The way of every request through the gateway: shed, name, check host and origin, find the route, check the role,
+/// take in the body, call the handler, and turn what went wrong into a problem document.
 struct Pipeline: HTTPResponder {
     typealias Context = GatewayContext
 
@@ -32,7 +32,8 @@ struct Pipeline: HTTPResponder {
 
     /// What pages may load and do: everything from this gateway, nothing from elsewhere.
     private static let contentSecurity =
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        + "frame-ancestors 'none'; base-uri 'none'"
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
         let started = ContinuousClock.now
@@ -88,15 +89,18 @@ struct Pipeline: HTTPResponder {
         let (route, parameters) = try target.get()
         matched = route
         let identity = try AccessPolicy.identity(
-            for: route.role, showing: route.role == .open ? .none : try await authenticator.credential(of: request.headers),
+            for: route.role,
+            showing: route.role == .open ? .none : try await authenticator.credential(of: request.headers),
             isOpen: configuration.isOpen)
         if route.isStream, request.method == .head {
             return Response(status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"])
         }
         let query = try Query(parts.count > 1 ? parts[1] : "")
-        let body = route.body == .json ? try await BodyReader.json(request, bytesMax: configuration.limits.bodyBytesMax) : []
+        let body =
+            route.body == .json ? try await BodyReader.json(request, bytesMax: configuration.limits.bodyBytesMax) : []
         let call = Call(
-            request: request, parameters: parameters, query: query, body: body, identity: identity, requestID: requestID,
+            request: request, parameters: parameters, query: query, body: body, identity: identity,
+            requestID: requestID,
             remoteAddress: channel.remoteAddress?.ipAddress ?? "", channel: channel, logger: logger)
         return try await route.handler(call)
     }
@@ -116,13 +120,15 @@ struct Pipeline: HTTPResponder {
             let allowed = methods.map(\.rawValue).joined(separator: ", ")
             return .failure(
                 Problem(
-                    .methodNotAllowed, "method_not_allowed", "The path does not take this method", "it takes \(allowed)",
+                    .methodNotAllowed, "method_not_allowed", "The path does not take this method",
+                    "it takes \(allowed)",
                     headers: [.allow: allowed]))
         }
     }
 
     /// Answers `OPTIONS`: a preflight of the CORS protocol, or the question which methods there are.
-    private func options(_ request: Request, _ target: Target, _ path: some StringProtocol) throws(Problem) -> Response {
+    private func options(_ request: Request, _ target: Target, _ path: some StringProtocol) throws(Problem) -> Response
+    {
         if case .failure(let problem) = target, problem.status != .methodNotAllowed { throw problem }
         let methods = HTTPRequest.Method.known.filter {
             if case .found = routes.match($0, path) { true } else { false }
@@ -134,8 +140,8 @@ struct Pipeline: HTTPResponder {
         return Response(status: .noContent, headers: headers)
     }
 
-    /// On loopback a request must come for loopback (or an allowed name), and where calls are open to everybody, a page of
-    /// another origin must not make them through its visitor's browser.
+    /// On loopback a request must come for loopback (or an allowed name), and where calls are open to everybody, a
+    /// page of another origin must not make them through its visitor's browser.
     private func checkHost(_ request: Request) throws(Problem) {
         guard configuration.isLoopback else { return }
         let host = request.head.authority ?? ""

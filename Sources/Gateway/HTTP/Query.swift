@@ -30,7 +30,8 @@ struct Query: Sendable {
         guard let text = self[name] else { return nil }
         guard let value = Int(text), range.contains(value) else {
             throw .invalidParameter(
-                name, "expected a whole number from \(range.lowerBound) to \(range.upperBound), found \"\(text.prefix(64))\"")
+                name,
+                "expected a whole number from \(range.lowerBound) to \(range.upperBound), found \"\(text.prefix(64))\"")
         }
         return value
     }

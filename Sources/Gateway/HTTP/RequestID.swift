@@ -29,7 +29,9 @@ final class RequestIDs: Sendable {
         guard parts.count == 4, zip(parts, [2, 32, 16, 2]).allSatisfy({ $0.utf8.count == $1 }), parts[0] != "ff" else {
             return false
         }
-        let isHex = parts.allSatisfy { $0.utf8.allSatisfy { JSONText.hexDigit($0) != nil && !(0x41...0x46).contains($0) } }
+        let isHex = parts.allSatisfy {
+            $0.utf8.allSatisfy { JSONText.hexDigit($0) != nil && !(0x41...0x46).contains($0) }
+        }
         return isHex && parts[1].contains { $0 != "0" } && parts[2].contains { $0 != "0" }
     }
 }

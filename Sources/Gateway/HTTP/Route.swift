@@ -71,16 +71,14 @@ struct RouteTable: Sendable {
         }
     }
 
-    /// The routes in the order they were given.
-    let routes: [Route]
     /// By first segment; patterns never begin with a parameter.
     private let entries: [String: [Entry]]
 
     init(_ routes: [Route]) {
-        self.routes = routes
         var entries: [String: [Entry]] = [:]
         for route in routes {
-            let segments = route.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(Self.segment)
+            let segments = route.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(
+                Self.segment)
             guard case .literal(let first) = segments.first else {
                 preconditionFailure("the route \(route.path) does not begin with a fixed segment")
             }
@@ -130,7 +128,9 @@ struct RouteTable: Sendable {
             switch segment {
             case .rest(let name):
                 guard index < sent.count else { return .no }
-                guard let value = PercentCoding.decoded(sent[index...].joined(separator: "/")) else { return .malformed }
+                guard let value = PercentCoding.decoded(sent[index...].joined(separator: "/")) else {
+                    return .malformed
+                }
                 parameters.append((name, value))
                 return .yes(parameters)
             case .literal(let text):

@@ -42,19 +42,4 @@ struct ExactDecimal: Hashable, Sendable {
     }
 
     private enum Part { case whole, fraction, exponent }
-
-    /// The whole number that it is; nil when it is none or does not fit.
-    var integer: Int? {
-        if digits.isEmpty { return 0 }
-        guard exponent >= digits.count, exponent <= 19 else { return nil }
-        var value = 0
-        for index in 0..<exponent {
-            let digit = index < digits.count ? Int(digits[index]) : 0
-            let (shifted, over) = value.multipliedReportingOverflow(by: 10)
-            let (sum, overSum) = isNegative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
-            guard !over, !overSum else { return nil }
-            value = sum
-        }
-        return value
-    }
 }

@@ -20,6 +20,7 @@ struct JSONCheck: JSONBuilder {
     func append(_ element: Void, to elements: inout Void) {}
     func array(_ elements: Void) {}
     func beginObject() {}
-    func append(_ name: ArraySlice<UInt8>, hasEscapes: Bool, _ value: Void, range: Range<Int>, to members: inout Void) {}
+    func append(_ name: ArraySlice<UInt8>, hasEscapes: Bool, _ value: Void, range: Range<Int>, to members: inout Void) {
+    }
     func object(_ members: Void) {}
 }

@@ -197,7 +197,8 @@ struct JSONParser<Builder: JSONBuilder> {
     private mutating func escape() throws(JSONError) {
         at += 1
         switch next {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"),
             UInt8(ascii: "r"), UInt8(ascii: "t"):
             at += 1
         case UInt8(ascii: "u"):
@@ -209,13 +210,17 @@ struct JSONParser<Builder: JSONBuilder> {
                 throw failure("the first half of a surrogate pair alone")
             }
             at += 2
-            guard (0xDC00...0xDFFF).contains(try hexUnit()) else { throw failure("a surrogate pair with a wrong second half") }
+            guard (0xDC00...0xDFFF).contains(try hexUnit()) else {
+                throw failure("a surrogate pair with a wrong second half")
+            }
         default: throw failure("an escape that JSON does not know")
         }
     }
 
     private mutating func hexUnit() throws(JSONError) -> UInt16 {
-        guard let unit = JSONText.hexUnit(bytes[...], at: at) else { throw failure("no four hexadecimal digits behind \\u") }
+        guard let unit = JSONText.hexUnit(bytes[...], at: at) else {
+            throw failure("no four hexadecimal digits behind \\u")
+        }
         at += 4
         return unit
     }

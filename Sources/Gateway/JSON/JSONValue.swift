@@ -42,17 +42,8 @@ struct JSONNumber: Sendable {
     /// Wraps a text that the parser has checked.
     init(checked text: String) { self.text = text }
 
-    /// A whole number.
-    init(_ value: some BinaryInteger & Sendable) { text = String(value) }
-
     /// The nearest double; infinite when it is beyond the range of doubles.
     var double: Double { Double(text) ?? .nan }
-
-    /// The whole number that it is exactly (`1e2` and `100.0` are 100); nil for any other.
-    var integer: Int? {
-        if let plain = Int(text) { return plain }
-        return ExactDecimal(text).integer
-    }
 }
 
 /// The members of an object, each name once, in the order in which they were written.

@@ -98,11 +98,15 @@ final class FleetFigures: Sendable {
 
     private func tail(_ topic: String, _ ends: TopicEnds) async {
         do {
-            try await TopicTail(client: client, topic: topic, logger: logger).run(from: ends.positions, start: .earliest) {
+            try await TopicTail(client: client, topic: topic, logger: logger).run(
+                from: ends.positions, start: .earliest
+            ) {
                 [self] records, _ in
                 let now = WallClock.nowMs()
                 for record in records {
-                    guard case .delivery(let delivery, _)? = try? FleetEvent(record.record, topic: topic) else { continue }
+                    guard case .delivery(let delivery, _)? = try? FleetEvent(record.record, topic: topic) else {
+                        continue
+                    }
                     state.withLock { $0.levels?.handle(delivery, nowMs: now) }
                 }
             }

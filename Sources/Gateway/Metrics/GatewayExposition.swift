@@ -13,7 +13,9 @@ enum GatewayExposition {
         out.begin("stormo_gateway_requests_in_flight", "gauge", "Requests being answered.")
         out.sample("stormo_gateway_requests_in_flight", [], snapshot.inFlight)
         out.begin("stormo_gateway_stream_clients", "gauge", "Open event streams.")
-        for stream in streams { out.sample("stormo_gateway_stream_clients", [("stream", stream.name)], stream.clientCount) }
+        for stream in streams {
+            out.sample("stormo_gateway_stream_clients", [("stream", stream.name)], stream.clientCount)
+        }
         for (counter, value) in snapshot.counters {
             let name = "stormo_gateway_\(counter.rawValue)"
             out.begin(name, "counter", "See the counter of this name.")
@@ -38,7 +40,8 @@ enum GatewayExposition {
             var sum: UInt64 = 0
             for (index, count) in figures.buckets.enumerated() {
                 sum += count
-                let bound = index < GatewayMetrics.bucketBoundsMs.count ? "\(GatewayMetrics.bucketBoundsMs[index])" : "+Inf"
+                let bound =
+                    index < GatewayMetrics.bucketBoundsMs.count ? "\(GatewayMetrics.bucketBoundsMs[index])" : "+Inf"
                 out.sample("\(name)_bucket", labels + [("le", bound)], sum)
             }
             out.sample("\(name)_sum", labels, figures.sumMs)

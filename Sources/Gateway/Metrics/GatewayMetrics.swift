@@ -16,6 +16,8 @@ enum GatewayCounter: String, CaseIterable, Sendable {
     case signInsFailed = "sign_ins_failed_total"
     /// Attempts to sign in that came too soon.
     case signInsLimited = "sign_ins_limited_total"
+    /// Attempts to sign in refused because too many were being checked.
+    case signInsShed = "sign_ins_shed_total"
     /// Compare-and-sets by value that gave up because others kept changing the key.
     case casContended = "cas_contended_total"
     /// Events told on streams (once, however many clients).
@@ -24,6 +26,8 @@ enum GatewayCounter: String, CaseIterable, Sendable {
     case streamsRefused = "streams_refused_total"
     /// Clients of streams dropped because they did not read.
     case streamClientsDropped = "stream_clients_dropped_total"
+    /// Clients of streams that could not be told all that they had missed.
+    case streamResets = "stream_resets_total"
     /// Errors that no part of the gateway expected.
     case unexpectedErrors = "unexpected_errors_total"
 }
@@ -93,6 +97,8 @@ final class GatewayMetrics: Sendable {
         let requests = state.requests.sorted {
             ($0.key.path, $0.key.method, $0.key.status) < ($1.key.path, $1.key.method, $1.key.status)
         }
-        return (Array(zip(GatewayCounter.allCases, state.counters)), requests.map { ($0.key, $0.value) }, state.inFlight)
+        return (
+            Array(zip(GatewayCounter.allCases, state.counters)), requests.map { ($0.key, $0.value) }, state.inFlight
+        )
     }
 }

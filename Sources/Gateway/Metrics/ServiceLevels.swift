@@ -36,7 +36,7 @@ struct ServiceLevels: Sendable {
     }
 
     /// The figures of a moment.
-    struct Figures: Sendable, Hashable {
+    struct Figures: Sendable {
         /// Open deliveries by status, and those closed within the window, in the order of the statuses.
         var byStatus: [(status: DeliveryStatus, count: Int)]
         /// From order to assignment, for those assigned within the window.
@@ -45,16 +45,6 @@ struct ServiceLevels: Sendable {
         var delivery: Quantiles
         /// Drop-offs within the window, by the minute.
         var deliveriesPerMinute: Double
-
-        static func == (a: Figures, b: Figures) -> Bool {
-            a.assignment == b.assignment && a.delivery == b.delivery && a.deliveriesPerMinute == b.deliveriesPerMinute
-                && a.byStatus.elementsEqual(b.byStatus) { $0 == $1 }
-        }
-
-        func hash(into hasher: inout Hasher) {
-            hasher.combine(assignment)
-            hasher.combine(delivery)
-        }
     }
 
     /// Minutes that count as the present.
@@ -81,14 +71,18 @@ struct ServiceLevels: Sendable {
     /// The figures of a moment; forgets what will count in none any more.
     mutating func figures(nowMs: Int64) -> Figures {
         let since = nowMs - Self.windowMs
-        entries = entries.filter { !$0.value.status.isClosed || $0.value.heardMs >= since || ($0.value.deliveredAtMs ?? 0) >= since }
+        entries = entries.filter {
+            !$0.value.status.isClosed || $0.value.heardMs >= since || ($0.value.deliveredAtMs ?? 0) >= since
+        }
         var counts: [DeliveryStatus: Int] = [:]
         var assignments: [Int64] = []
         var deliveries: [Int64] = []
         for entry in entries.values {
             counts[entry.status, default: 0] += 1
             if let at = entry.assignedAtMs, at >= since { assignments.append(at - entry.timestampMs) }
-            if entry.status == .delivered, let at = entry.deliveredAtMs, at >= since { deliveries.append(at - entry.timestampMs) }
+            if entry.status == .delivered, let at = entry.deliveredAtMs, at >= since {
+                deliveries.append(at - entry.timestampMs)
+            }
         }
         return Figures(
             byStatus: DeliveryStatus.allCases.map { ($0, counts[$0] ?? 0) }, assignment: Quantiles(assignments),

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Fleet
+import FoundationEssentials
 import NIOCore
 import Synchronization
 import Wire
@@ -60,11 +60,14 @@ final class StaticFiles: Sendable {
     }
 
     private func read(_ directory: String?) -> [String: File] {
-        guard let directory, let names = try? FileManager.default.subpathsOfDirectory(atPath: directory) else { return [:] }
+        guard let directory, let names = try? FileManager.default.subpathsOfDirectory(atPath: directory) else {
+            return [:]
+        }
         var files: [String: File] = [:]
         for name in names.sorted() where files.count < limits.filesMax {
             guard let contentType = Self.contentType(of: name) else { continue }
-            guard let data = FileManager.default.contents(atPath: "\(directory)/\(name)"), data.count <= limits.fileBytesMax
+            guard let data = FileManager.default.contents(atPath: "\(directory)/\(name)"),
+                data.count <= limits.fileBytesMax
             else { continue }
             files[name] = File(
                 content: ByteBuffer(bytes: data), contentType: contentType, tag: Hex.fixed(XXH64.hash(Array(data))))

@@ -1,12 +1,12 @@
-import HTTPTypes
 import Energy
 import Fleet
 import FleetRules
+import HTTPTypes
 import StormoClient
 import Wire
 
-/// Keys of the source systems whose documents are computed when they are read: lists of what else is stored, newest last,
-/// at most 500.
+/// Keys of the source systems whose documents are computed when they are read: lists of what else is stored, newest
+/// last, at most 500.
 struct ComputedKeys {
     /// A list and what it lists.
     private enum Document {
@@ -28,7 +28,9 @@ struct ComputedKeys {
         case .drones:
             let items = try await services.client.scanAll(
                 prefix: FleetNames.dronePrefix, max: services.fleet.settings.dronesMax, keysOnly: true)
-            entries = items.suffix(Self.entriesMax).map { String($0.key.description.dropFirst(FleetNames.dronePrefix.count)) }
+            entries = items.suffix(Self.entriesMax).map {
+                String($0.key.description.dropFirst(FleetNames.dronePrefix.count))
+            }
         case .deliveries:
             let page = try await services.fleet.deliveries(limit: Self.entriesMax)
             entries = page.deliveries.reversed().map(\.value.id)
@@ -43,7 +45,9 @@ struct ComputedKeys {
 
     /// Refuses to write what is computed.
     static func refuse(_ key: Key) throws(Problem) {
-        if document(key) != nil { throw .conflict("computed_key", "\(key) is computed when it is read and cannot be written") }
+        if document(key) != nil {
+            throw .conflict("computed_key", "\(key) is computed when it is read and cannot be written")
+        }
     }
 
     /// A version that changes when the document does.

@@ -1,8 +1,8 @@
-import Logging
 import Energy
 import EnergyRules
 import HTTPTypes
 import Hummingbird
+import Logging
 import StormoClient
 import Wire
 
@@ -20,7 +20,9 @@ struct EnergyRoutes {
             Route(.get, "/floors/{n}/readings", .client, readings),
             Route(.get, "/admin/thresholds", .client, thresholds),
             Route(.put, "/admin/thresholds", .admin, body: .json, setThresholds),
-            Route(.get, "/anomalies/stream", .client, isStream: true) { try await services.anomalyFeed.response(to: $0) },
+            Route(.get, "/anomalies/stream", .client, isStream: true) {
+                try await services.anomalyFeed.response(to: $0)
+            },
             Route(.post, "/internal/broadcast", .open, body: .json, broadcast),
         ]
     }
@@ -61,7 +63,9 @@ struct EnergyRoutes {
                     }
                 }
             }
-            $0.member("next_cursor", rest.count > limit ? page.last.map { PageCursor.text(.floors, Array(String($0).utf8)) } : nil)
+            $0.member(
+                "next_cursor",
+                rest.count > limit ? page.last.map { PageCursor.text(.floors, Array(String($0).utf8)) } : nil)
         }
     }
 
@@ -73,7 +77,8 @@ struct EnergyRoutes {
         let pageLimits = services.configuration.limits
         let limit = try call.query.integer("limit", in: 1...pageLimits.pageMax) ?? pageLimits.pageDefault
         let readings = try await services.energy.readings(
-            floor: floor, limit: limit, sinceMs: try call.query.moment("since"), untilMs: try call.query.moment("until"))
+            floor: floor, limit: limit, sinceMs: try call.query.moment("since"), untilMs: try call.query.moment("until")
+        )
         let items = try readings.map { try $0.encoded() }
         return Response.list(items)
     }
@@ -115,7 +120,9 @@ struct EnergyRoutes {
         }
         guard let value = try? JSONValue(parsing: call.body), case .string(let sent)? = value["_token"],
             ConstantTime.areEqual(sent, token)
-        else { throw Problem(.forbidden, "forbidden", "The broadcast token is missing or wrong", "send it as \"_token\"") }
+        else {
+            throw Problem(.forbidden, "forbidden", "The broadcast token is missing or wrong", "send it as \"_token\"")
+        }
         let alert: AlertDocument
         do {
             alert = try AlertDocument.parse(call.body, nowMs: EnergyTime.nowMs(), limits: limits)
@@ -146,7 +153,8 @@ extension Problem {
     init(_ error: EnergyInputError) {
         switch error {
         case .malformed(let detail): self = .invalidBody([FieldError(field: "body", detail: detail)])
-        case .invalid(let problems): self = .invalidBody(problems.map { FieldError(field: $0.field, detail: $0.reason) })
+        case .invalid(let problems):
+            self = .invalidBody(problems.map { FieldError(field: $0.field, detail: $0.reason) })
         }
     }
 }

@@ -33,7 +33,9 @@ struct FleetRoutes {
     private func order(_ call: Call) async throws -> Response {
         var fields = try BodyFields(call.body)
         let origin = fields.position("origin").map { GeoPoint(latitude: $0.latitude, longitude: $0.longitude) }
-        let destination = fields.position("destination").map { GeoPoint(latitude: $0.latitude, longitude: $0.longitude) }
+        let destination = fields.position("destination").map {
+            GeoPoint(latitude: $0.latitude, longitude: $0.longitude)
+        }
         let weight = fields.number("weight")
         let heaviest = services.fleet.rules.heaviestPayloadKg
         if let weight, !(weight > 0 && weight <= heaviest) {
@@ -48,7 +50,9 @@ struct FleetRoutes {
             }
         }
         try fields.check()
-        guard let origin, let destination, let weight else { preconditionFailure("fields without errors are all there") }
+        guard let origin, let destination, let weight else {
+            preconditionFailure("fields without errors are all there")
+        }
         let (delivery, isNew) = try await services.fleet.createDelivery(
             DeliveryDemand(origin: origin, destination: destination, weightKg: weight),
             idempotencyKey: call.header(.idempotencyKey))

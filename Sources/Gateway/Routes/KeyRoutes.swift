@@ -85,7 +85,8 @@ struct KeyRoutes {
         let keysOnly = try call.query.flag("keys_only") ?? false
         let prefix = Array((call.query["prefix"] ?? "").utf8)
         guard prefix.count <= WireLimits.keyBytesMax, prefix.first != 0 else {
-            throw Problem.invalidParameter("prefix", "expected at most \(WireLimits.keyBytesMax) bytes that do not begin with byte 0")
+            throw Problem.invalidParameter(
+                "prefix", "expected at most \(WireLimits.keyBytesMax) bytes that do not begin with byte 0")
         }
         let after = try PageCursor.place(.keys, in: call.query) ?? []
         let page = try await services.client.scan(prefix: prefix, after: after, limit: limit, keysOnly: keysOnly)
@@ -178,7 +179,8 @@ struct KeyRoutes {
         guard let name, let expected else { preconditionFailure("fields without errors are all there") }
         let key = try KeyName.key(name, field: "key")
         try ComputedKeys.refuse(key)
-        let comparison = ValueComparison(client: services.client, attemptsMax: services.configuration.limits.casAttemptsMax)
+        let comparison = ValueComparison(
+            client: services.client, attemptsMax: services.configuration.limits.casAttemptsMax)
         switch try await comparison.set(key, to: value, if: expected, ttlMs: ttlMs) {
         case .applied(let answer):
             let version = answer.version?.description
@@ -215,7 +217,9 @@ enum KeyName {
         guard (1...WireLimits.keyBytesMax).contains(bytes.count) else {
             throw invalid(field, "expected 1 to \(WireLimits.keyBytesMax) bytes, found \(bytes.count)")
         }
-        guard bytes.first != 0 else { throw invalid(field, "must not begin with byte 0: such keys are the system's own") }
+        guard bytes.first != 0 else {
+            throw invalid(field, "must not begin with byte 0: such keys are the system's own")
+        }
         return Key(bytes)
     }
 
@@ -227,8 +231,8 @@ enum KeyName {
 }
 
 extension JSONWriter {
-    /// A stored value as it is; what is no JSON (written by a program that speaks to the nodes itself) in base 64 beside
-    /// a null.
+    /// A stored value as it is; what is no JSON (written by a program that speaks to the nodes itself) in base 64
+    /// beside a null.
     mutating func storedValue(_ bytes: [UInt8], name: String = "value") {
         self.name(name)
         if JSONCheck.isValid(bytes) {

@@ -24,7 +24,8 @@ struct LockRoutes {
         var fields = try BodyFields(call.body)
         let name = fields.text("name", bytesMax: Self.nameBytesMax)
         let owner = fields.text("owner", bytesMax: WireLimits.nameBytesMax)
-        let ttlMs = fields.has("ttl_sec") ? fields.seconds("ttl_sec", msRange: WireLimits.leaseMsRange) : Self.ttlMsDefault
+        let ttlMs =
+            fields.has("ttl_sec") ? fields.seconds("ttl_sec", msRange: WireLimits.leaseMsRange) : Self.ttlMsDefault
         try fields.check()
         guard let name, let owner, let ttlMs else { preconditionFailure("fields without errors are all there") }
         let answer = try await services.client.acquire(name, owner: owner, ttlMs: ttlMs)
@@ -38,7 +39,8 @@ struct LockRoutes {
         var fields = try BodyFields(call.body)
         let name = fields.text("name", bytesMax: Self.nameBytesMax)
         let text = fields.text("token")
-        let ttlMs = fields.has("ttl_sec") ? fields.seconds("ttl_sec", msRange: WireLimits.leaseMsRange) : Self.ttlMsDefault
+        let ttlMs =
+            fields.has("ttl_sec") ? fields.seconds("ttl_sec", msRange: WireLimits.leaseMsRange) : Self.ttlMsDefault
         try fields.check()
         guard let name, let text, let ttlMs else { preconditionFailure("fields without errors are all there") }
         let token = try Self.token(text)

@@ -1,5 +1,5 @@
-import HTTPTypes
 import Energy
+import HTTPTypes
 import Hummingbird
 import StormoClient
 

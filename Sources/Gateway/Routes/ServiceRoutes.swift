@@ -116,9 +116,11 @@ struct ServiceRoutes {
     private func metrics(_ call: Call) async -> Response {
         let text = GatewayExposition.text(
             metrics: services.metrics, streams: [services.fleetFeed, services.anomalyFeed],
-            client: services.client.statistics, nodes: await nodeFigures().map { ($0.member.name, try? $0.figures.get()) })
+            client: services.client.statistics,
+            nodes: await nodeFigures().map { ($0.member.name, try? $0.figures.get()) })
         return Response(
-            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+            status: .ok,
+            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 }

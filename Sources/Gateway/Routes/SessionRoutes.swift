@@ -1,9 +1,9 @@
-import Synchronization
-import Logging
 import Fleet
 import HTTPTypes
 import Hummingbird
+import Logging
 import StormoClient
+import Synchronization
 
 /// Signing in and out.
 struct SessionRoutes {

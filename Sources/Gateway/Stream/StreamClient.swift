@@ -24,8 +24,8 @@ struct StreamBatch: Sendable {
     let next: Offset
 }
 
-/// What waits for one client of a stream, up to a bound: a client that does not read is dropped, it does not hold up the
-/// others and does not fill the memory.
+/// What waits for one client of a stream, up to a bound: a client that does not read is dropped, it does not hold up
+/// the others and does not fill the memory.
 final class StreamClient: Sendable {
     /// What `next` gives.
     enum Delivery: Sendable {
@@ -81,7 +81,9 @@ final class StreamClient: Sendable {
 
     /// Adds records for a client that is not level with the others.
     func offer(_ batch: StreamBatch) -> Bool {
-        add(events: batch.records.count, bytes: batch.records.reduce(0) { $0 + $1.json.count }) { $0.batches.append(batch) }
+        add(events: batch.records.count, bytes: batch.records.reduce(0) { $0 + $1.json.count }) {
+            $0.batches.append(batch)
+        }
     }
 
     private func add(events: Int, bytes: Int, _ append: (inout State) -> Void) -> Bool {

@@ -1,5 +1,5 @@
-import HTTPTypes
 import Fleet
+import HTTPTypes
 import Logging
 import NIOCore
 import StormoClient
@@ -56,7 +56,7 @@ final class StreamFeed: Sendable {
     let sources: [StreamSource]
     let client: StormoClient
     private let limits: GatewayLimits
-    private let metrics: GatewayMetrics
+    let metrics: GatewayMetrics
     private let logger: Logger
     private let state: Mutex<State>
 
@@ -123,13 +123,17 @@ final class StreamFeed: Sendable {
         _ state: inout State, _ waiting: StreamClient, _ number: Int, _ lastEventID: String?, _ present: StreamPosition
     ) -> Membership {
         let last = lastEventID.flatMap { StreamPosition($0, topics: sources.count) }
-        let canResume = last.map { $0.life == present.life && $0.distance(to: present) <= limits.streamResumeRecordsMax }
-        let position = canResume == true ? last ?? present : present
+        let resumed = last.flatMap {
+            $0.life == present.life && $0.distance(to: present) <= limits.streamResumeRecordsMax ? $0 : nil
+        }
+        let isReset = lastEventID?.isEmpty == false && resumed == nil
+        if isReset { metrics.count(.streamResets) }
+        let position = resumed ?? present
         let isLevel = position.isLevel(with: present)
         state.members[number]?.isLevel = isLevel
         return Membership(
             client: waiting, number: number, position: position, missedUntil: isLevel ? nil : present,
-            isReset: lastEventID?.isEmpty == false && canResume != true)
+            isReset: isReset)
     }
 
     /// Removes a client.
@@ -243,7 +247,8 @@ final class StreamFeed: Sendable {
             group.cancelAll()
         }
         let members = state.withLock { state -> [Member] in
-            // Without a position the feed ended for want of clients; whoever has come since, waits for it to begin anew.
+            // Without a position the feed ended for want of clients; whoever has come since, waits for it to begin
+            // anew.
             guard state.position != nil else { return [] }
             state.position = nil
             defer { state.members.removeAll() }
@@ -262,7 +267,8 @@ final class StreamFeed: Sendable {
             }
         } catch {
             if !Task.isCancelled {
-                logger.warning("a topic cannot be followed", metadata: ["topic": "\(source.topic)", "error": "\(error)"])
+                logger.warning(
+                    "a topic cannot be followed", metadata: ["topic": "\(source.topic)", "error": "\(error)"])
             }
         }
     }
@@ -283,7 +289,9 @@ final class StreamFeed: Sendable {
             try? await Task.sleep(for: .milliseconds(pause))
             let now = WallClock.steadyMs()
             let isIdle = state.withLock { state in
-                guard state.members.isEmpty, now - state.lastLeftMs >= Int64(limits.streamLingerMs) else { return false }
+                guard state.members.isEmpty, now - state.lastLeftMs >= Int64(limits.streamLingerMs) else {
+                    return false
+                }
                 state.position = nil
                 return true
             }

@@ -1,7 +1,7 @@
 import Wire
 
-/// How far a stream has been told: the next offset of every partition of every topic of its feed. As the `id` of an event
-/// it is text that a client gives back to go on behind it.
+/// How far a stream has been told: the next offset of every partition of every topic of its feed. As the `id` of an
+/// event it is text that a client gives back to go on behind it.
 struct StreamPosition: Sendable, Hashable {
     /// Tells the topics' present lives from former ones of the same names, whose offsets mean nothing any more.
     var life: UInt32

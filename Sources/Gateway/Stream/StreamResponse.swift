@@ -1,7 +1,7 @@
-import Logging
-import HTTPTypes
 import Fleet
+import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import StormoClient
 import Wire
@@ -29,7 +29,8 @@ extension StreamFeed {
             try await writer.finish(nil)
         }
         return Response(
-            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .accelBuffering: "no"],
+            status: .ok,
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .accelBuffering: "no"],
             body: body)
     }
 
@@ -68,7 +69,8 @@ extension StreamFeed {
                 while position[topic, partition] < end {
                     let fetched: FetchedRecords
                     do throws(ClientError) {
-                        fetched = try await client.fetch(source.topic, partition: partition, offset: position[topic, partition])
+                        fetched = try await client.fetch(
+                            source.topic, partition: partition, offset: position[topic, partition])
                     } catch {
                         guard case .refused(.offsetOutOfRange, _) = error else { throw error }
                         try await tellReset(&position, until, to: &writer)
@@ -97,6 +99,7 @@ extension StreamFeed {
         _ position: inout StreamPosition, _ until: StreamPosition, to writer: inout any ResponseBodyWriter
     ) async throws {
         position = until
+        metrics.count(.streamResets)
         var text: [UInt8] = []
         ServerSentEvent.append(id: position.text, name: "reset", json: Array("{}".utf8), to: &text)
         try await writer.write(ByteBuffer(bytes: text))

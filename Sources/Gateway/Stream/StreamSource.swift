@@ -1,6 +1,6 @@
-import HTTPTypes
-import Fleet
 import Energy
+import Fleet
+import HTTPTypes
 import Wire
 
 /// A topic that is told as events of one name.
@@ -15,8 +15,12 @@ struct StreamSource: Sendable {
     /// The topics of `/fleet/stream`.
     static let fleet = [
         StreamSource(topic: FleetNames.droneUpdates, event: "drone") { _ in nil },
-        StreamSource(topic: FleetNames.deliveryRequests, event: "delivery") { FleetEvent.header(FleetEvent.idHeader, of: $0) },
-        StreamSource(topic: FleetNames.deliveryStatus, event: "delivery") { FleetEvent.header(FleetEvent.idHeader, of: $0) },
+        StreamSource(topic: FleetNames.deliveryRequests, event: "delivery") {
+            FleetEvent.header(FleetEvent.idHeader, of: $0)
+        },
+        StreamSource(topic: FleetNames.deliveryStatus, event: "delivery") {
+            FleetEvent.header(FleetEvent.idHeader, of: $0)
+        },
     ]
 
     /// The topics of `/anomalies/stream`.
