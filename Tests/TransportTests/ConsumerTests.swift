@@ -87,7 +87,7 @@ final class Taken: Sendable {
         let cluster = try await FakeCluster.start(1)
         let topic = cluster.store.makeTopic("t", partitions: 1)
         let id = PartitionID(topic: topic.id, index: 0)
-        try await cluster.withClient({ $0.sessionLeaseMs = 1_200 }) { client in
+        try await cluster.withClient { client in
             try await client.publish("t", records(0..<10))
             let nowMs = ClientClock.physicalMs()
             let held = GroupRegister(owner: "somebody else", token: 7, leaseEndMs: nowMs + 400, offset: 4, topic: "t")
@@ -133,7 +133,7 @@ final class Taken: Sendable {
     @Test func aSlowHandlerKeepsItsLease() async throws {
         let cluster = try await FakeCluster.start(1)
         let topic = cluster.store.makeTopic("t", partitions: 1)
-        try await cluster.withClient({ $0.sessionLeaseMs = 1_000 }) { client in
+        try await cluster.withClient({ $0.sessionLeaseMs = 3_000 }) { client in
             try await client.publish("t", records(0..<1))
             let taken = Taken()
             let running = Task {

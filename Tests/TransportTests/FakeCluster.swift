@@ -46,6 +46,8 @@ final class FakeCluster: Sendable {
         var configuration = ClientConfiguration(
             seeds: nodes.map(\.address), clusterName: "test", secret: Array("secret".utf8), role: .agent, name: "client")
         configuration.reconnectPauseMs = 5...50
+        // Tests share two busy cores: only what is about time is short.
+        configuration.operationTimeoutMs = 10_000
         change(&configuration)
         let client = StormoClient(configuration: configuration, logger: quiet)
         let running = Task { try await client.run() }

@@ -35,7 +35,7 @@ import Wire
     @Test func concurrentPublishesShareBatchesAndKeepTheirPlaces() async throws {
         let cluster = try await FakeCluster.start(2)
         let topic = cluster.store.makeTopic("t", partitions: 4)
-        let count = 2_000
+        let count = 500
         try await cluster.withClient { client in
             let places = try await withThrowingTaskGroup(of: (Int, RecordPosition?).self) { group in
                 for index in 0..<count {
@@ -213,7 +213,7 @@ import Wire
         let cluster = try await FakeCluster.start(1)
         let topic = cluster.store.makeTopic("t", partitions: 1)
         let id = PartitionID(topic: topic.id, index: 0)
-        try await cluster.withClient { client in
+        try await cluster.withClient({ $0.operationTimeoutMs = 2_000 }) { client in
             try await client.publish("t", [record("a")])
             cluster.store.state.withLock { $0.epochs[id] = 5 }
             #expect(try await client.fetch("t", partition: 0, offset: 0).records.count == 1)

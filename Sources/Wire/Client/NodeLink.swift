@@ -16,8 +16,8 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
     private(set) var connection: Connection?
     /// What was asked of it and not answered yet.
     var requests: RequestTable
-    /// Until when others are preferred, since it was silent.
-    var avoidUntil = NIODeadline.uptimeNanoseconds(0)
+    /// Whether it left a request unanswered for long and has said nothing since: others are preferred.
+    var isSilent = false
     /// Whether the membership takes it for dead, suspect or gone.
     var isDoubted = false
     /// Whether frames were sent that have not been flushed.
@@ -63,6 +63,9 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
         link?.stop()
     }
 
+    /// Whether there is no reason to prefer another node.
+    var isGood: Bool { !isSilent && !isDoubted }
+
     // MARK: ConnectionDelegate
 
     func stamp() -> (time: HybridTime, epoch: Epoch) { (engine.clock.now(), engine.epoch) }
@@ -78,13 +81,13 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
         nodeID = connection.peer.id
         name = connection.peer.name
         lastLogged = nil
-        avoidUntil = .uptimeNanoseconds(0)
+        isSilent = false
         engine.opened(self)
     }
 
     func connection(_ connection: Connection, received frame: Frame) {
         if let aheadMs = engine.clock.merge(frame.header.time) { return drifted(connection, aheadMs) }
-        avoidUntil = .uptimeNanoseconds(0)
+        isSilent = false
         engine.received(frame, on: self)
     }
 

@@ -138,7 +138,7 @@ final class Publisher: Sendable {
             let late = groups.filter { $0.deadline <= now }
             if !late.isEmpty {
                 engine.counters.timeouts.count(UInt64(late.count))
-                finish(late, partition, .failure(.overloaded("the records waited too long behind others of partition \(partition.index)")))
+                finish(late, partition, .failure(.overloaded("the records waited too long to be sent to partition \(partition.index)")))
             }
             let inTime = groups.filter { $0.deadline > now }
             guard let first = inTime.map(\.deadline).min() else { continue }

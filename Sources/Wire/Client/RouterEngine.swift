@@ -86,7 +86,10 @@ final class RouterEngine: @unchecked Sendable {
         life = .running
         updateLinks(members: [])
         let interval = TimeAmount.milliseconds(Int64(configuration.refreshIntervalMs))
-        refreshTimer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in self?.refresh() }
+        refreshTimer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
+            self?.refresh()
+            self?.probeSilent()
+        }
         return true
     }
 
@@ -156,7 +159,7 @@ final class RouterEngine: @unchecked Sendable {
     private func dispatch(_ operation: Operation, _ now: NIODeadline) {
         guard life != .closed else { return operation.complete(.failure(.closed)) }
         guard !operation.isDone else { return }
-        guard let link = choose(operation, now), let connection = link.connection, let node = link.nodeID else {
+        guard let link = choose(operation), let connection = link.connection, let node = link.nodeID else {
             return noNode(operation, now)
         }
         guard let id = link.requests.insert(operation) else {
@@ -173,18 +176,18 @@ final class RouterEngine: @unchecked Sendable {
     }
 
     /// The best node that has not been tried in this round; nil when there is none.
-    private func choose(_ operation: Operation, _ now: NIODeadline) -> NodeLink? {
+    private func choose(_ operation: Operation) -> NodeLink? {
         switch operation.route {
         case .node(let id), .primary(let id):
             return nodes[id].flatMap { operation.hasTried(id) ? nil : $0 }
         case .key(let key):
             guard let table else { return nil }
             let replicas = table.replicas(of: key.token)
-            if let link = first(of: replicas, operation, { !$0.isDoubted && $0.avoidUntil <= now }) { return link }
+            if let link = first(of: replicas, operation, { $0.isGood }) { return link }
             if let link = first(of: replicas, operation, { _ in true }) { return link }
-            return next(operation, now)
+            return next(operation)
         case .anyNode:
-            return next(operation, now)
+            return next(operation)
         }
     }
 
@@ -196,13 +199,13 @@ final class RouterEngine: @unchecked Sendable {
     }
 
     /// The nodes in turn, silent and doubted ones last.
-    private func next(_ operation: Operation, _ now: NIODeadline) -> NodeLink? {
+    private func next(_ operation: Operation) -> NodeLink? {
         turn &+= 1
         var second: NodeLink?
         for step in open.indices {
             let link = open[(turn &+ step) % open.count]
             guard let id = link.nodeID, !operation.hasTried(id) else { continue }
-            if !link.isDoubted, link.avoidUntil <= now { return link }
+            if link.isGood { return link }
             second = second ?? link
         }
         return second
@@ -310,7 +313,7 @@ final class RouterEngine: @unchecked Sendable {
                 if now >= operation.attemptDeadline, !operation.isOnce { silent.append(operation) }
                 return false
             }
-            for operation in over { end(operation, at: link, now) }
+            for operation in over { end(operation, at: link) }
             for operation in silent { askAnother(operation, than: link, now) }
         }
         let operations = waiting
@@ -331,11 +334,11 @@ final class RouterEngine: @unchecked Sendable {
     }
 
     /// Ends an operation in flight whose time is up.
-    private func end(_ operation: Operation, at link: NodeLink, _ now: NIODeadline) {
+    private func end(_ operation: Operation, at link: NodeLink) {
         operation.inFlight -= 1
         guard !operation.isDone else { return }
         counters.timeouts.count()
-        link.avoidUntil = now + .milliseconds(ClientLimits.avoidMs)
+        link.isSilent = true
         let detail = "'\(link.name)' at \(link.address) has not answered in time"
         if operation.isOnce {
             counters.outcomesUnknown.count()
@@ -349,7 +352,7 @@ final class RouterEngine: @unchecked Sendable {
     private func askAnother(_ operation: Operation, than link: NodeLink, _ now: NIODeadline) {
         guard !operation.isDone else { return }
         counters.silences.count()
-        link.avoidUntil = now + .milliseconds(ClientLimits.avoidMs)
+        link.isSilent = true
         operation.attemptDeadline = .distantFuture
         if case .primary = operation.route {
             let detail = "'\(link.name)' at \(link.address) has not answered for \(operation.attemptMs) ms"
@@ -404,6 +407,19 @@ final class RouterEngine: @unchecked Sendable {
             timeoutMs: configuration.operationTimeoutMs, attemptMs: ClientLimits.attemptMsMin,
             completion: .engine { [weak self] result in self?.refreshed(result) })
         dispatch(operation, .now())
+        flush()
+        armSweep()
+    }
+
+    /// Asks silent nodes for a sign of life, so that no caller has to find out whether they are back.
+    private func probeSilent() {
+        for link in open where link.isSilent && link.requests.count < configuration.inFlightMax {
+            guard let node = link.nodeID else { continue }
+            let probe = Operation(
+                message: .clusterRequest, route: .primary(node), safety: .repeatable,
+                timeoutMs: configuration.refreshIntervalMs, attemptMs: configuration.refreshIntervalMs, completion: .engine { _ in })
+            dispatch(probe, .now())
+        }
         flush()
         armSweep()
     }

@@ -66,7 +66,9 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func flush() { context?.flush() }
 
-    /// Sends what waits and `lastWords`, then closes; cuts the connection when that takes too long.
+    /// Sends what waits and `lastWords`, then closes; cuts the connection when that takes too long. After last words the
+    /// other side is left to close first: closing on bytes of its that are still on their way would reset the connection,
+    /// and with it what it has not read yet.
     func finish(_ reason: CloseReason, lastWords: ErrorMessage? = nil) {
         guard let context else { return }
         var connection: Connection?
@@ -84,7 +86,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         pending = ByteBuffer()
         if case .slowPeer = reason { return context.close(promise: nil) }
         let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.context?.close(promise: nil) }
+        let mode: CloseMode = lastWords == nil ? .all : .output
+        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.context?.close(mode: mode, promise: nil) }
         closeTimer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(configuration.closeTimeoutMs)) {
             [weak self] in self?.context?.close(promise: nil)
         }

@@ -26,6 +26,7 @@ package enum Connector {
         }
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(configuration.connectTimeoutMs))
+            .channelOption(.autoRead, value: false)
             .channelOption(.writeBufferWaterMark, value: SocketOptions.waterMark(configuration))
             .channelOption(.recvAllocator, value: SocketOptions.allocator(configuration))
         for (option, value) in SocketOptions.tcp { bootstrap = bootstrap.channelOption(option, value: value) }
@@ -36,11 +37,13 @@ package enum Connector {
         } else {
             connected = bootstrap.connect(host: target.host, port: target.port)
         }
-        // The handler is put in once the socket is connected: what fails before is no handshake.
+        // The handler is put in once the socket is connected, since of the addresses of a name several are tried and one
+        // is used. Until then nothing is read.
         connected.flatMapThrowing { channel in
             let handler = ConnectionHandler(
                 configuration: configuration, delegate: delegate, owner: owner, purpose: purpose)
             try channel.pipeline.syncOperations.addHandler(handler)
+            try channel.syncOptions?.setOption(.autoRead, value: true)
         }.whenFailure { error in owner.failed(.failed(reason(of: error))) }
     }
 
@@ -50,6 +53,7 @@ package enum Connector {
             if let dns = error.dnsAError ?? error.dnsAAAAError, error.connectionErrors.isEmpty { return "the name is unknown: \(dns)" }
             return error.connectionErrors.first.map { reason(of: $0.error) } ?? "no address answered"
         case ChannelError.connectTimeout(let time): return "no answer within \(time.nanoseconds / 1_000_000) ms"
+        case ChannelError.ioOnClosedChannel: return "the other side closed the connection at once"
         default: return "\(error)"
         }
     }

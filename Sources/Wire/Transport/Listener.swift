@@ -82,10 +82,10 @@ package final class Listener: @unchecked Sendable {
 
     private func accept(_ channel: any Channel) throws {
         accepted += 1
-        let full = handlers.count >= configuration.connectionsMax
         var error: ErrorMessage?
-        if full {
+        if handlers.count >= configuration.connectionsMax {
             turnedAway += 1
+            guard handlers.count < configuration.connectionsMax + configuration.refusalsMax else { return channel.close(promise: nil) }
             error = ErrorMessage(
                 code: .tooManyConnections,
                 detail: "'\(configuration.identity.name)' has \(handlers.count) connections, the most it takes: "

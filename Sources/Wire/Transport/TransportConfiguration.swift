@@ -18,6 +18,8 @@ package struct TransportConfiguration: Sendable {
     package var closeTimeoutMs: Int64 = 1_000
     /// Accepted connections of one listener at a time: below the usual limit of descriptors of a service.
     package var connectionsMax = 10_000
+    /// Connections beyond `connectionsMax` that are told so at a time; still more are closed without a word.
+    package var refusalsMax = 256
     /// Bytes that may wait for a peer to read them; one that lets more pile up is closed. Four of the largest frames.
     package var writeBufferBytesMax = 64 << 20
     /// Above this many waiting bytes nothing more is read from the peer whose answers they are…
