@@ -8,7 +8,7 @@ extension Node {
         guard let ring, !ring.members.isEmpty else {
             return give(.failed(.noRing, "\(identity.name) has no ring yet: the cluster waits for \(limits.bootstrapExpect) founders"), to: origin)
         }
-        guard operations.count < limits.operationsMax else {
+        guard operations.count < min(limits.operationsMax, OperationTable.slotsMax) else {
             counters.overloaded += 1
             return give(.failed(.overloaded, "\(identity.name) coordinates \(limits.operationsMax) operations already: try again after a pause"), to: origin)
         }
@@ -46,7 +46,7 @@ extension Node {
     /// Begins a round: sends `message` to the replicas of `targets` (bits by their place in the replica set). Replicas
     /// that cannot be reached count as having failed.
     mutating func ask(_ id: OperationID, _ message: Message, targets: UInt64) {
-        operations[id].round = operations[id].round == .max ? 1 : operations[id].round + 1
+        operations[id].round = operations.nextRound(of: id)
         operations[id].roundStartedMs = time.monotonicMs
         operations[id].asked = 0
         operations[id].answered = 0
@@ -58,7 +58,7 @@ extension Node {
 
     /// Sends the present round's message to more replicas.
     mutating func askMore(_ id: OperationID, _ message: Message, targets: UInt64) {
-        let request = id.requestID(round: operations[id].round)
+        let request = operations.requestID(id, round: operations[id].round)
         for index in operations[id].replicas.indices where targets & 1 << index != 0 {
             let node = operations[id].replicas[index]
             operations[id].asked |= 1 << index
@@ -75,7 +75,7 @@ extension Node {
 
     /// Takes a replica's answer to a round.
     mutating func answered(_ request: RequestID, by node: NodeID, _ message: Message, sentMs: UInt64) {
-        guard let (id, round) = operations.find(request), operations[id].round == round,
+        guard let id = operations.find(request),
             let index = operations[id].replicas.firstIndex(of: node), operations[id].answered & 1 << index == 0
         else { return }
         operations[id].answered |= 1 << index

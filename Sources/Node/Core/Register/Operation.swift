@@ -1,3 +1,4 @@
+import DequeModule
 import Wire
 
 /// Who waits for an operation's result.
@@ -23,12 +24,7 @@ enum OperationResult {
 /// The place of an operation in the table, with the generation of its use.
 struct OperationID: Hashable {
     let slot: Int
-    let generation: UInt16
-
-    /// Ten bits of generation, fourteen of slot, eight of round: an answer finds its round without a table.
-    func requestID(round: UInt8) -> RequestID {
-        RequestID(UInt32(generation & 0x3ff) << 22 | UInt32(slot & 0x3fff) << 8 | UInt32(round))
-    }
+    let generation: UInt64
 }
 
 /// A register operation that this node coordinates. A class: the table holds the only lasting reference, and rounds
@@ -86,7 +82,8 @@ final class Operation {
     var replicas: [NodeID] = []
     /// A majority of the replicas.
     var quorum = 0
-    var round: UInt8 = 0
+    /// The present round, numbered through all operations that use the slot.
+    var round: UInt32 = 0
     var roundStartedMs: UInt64 = 0
     var attempts = 0
     /// The ballot of the present round, and the cell it proposes.
@@ -141,20 +138,37 @@ final class Operation {
 }
 
 /// The operations in flight, in a table whose slots are used again.
+///
+/// An answer finds its operation by its request id alone: fourteen bits of slot and eighteen bits that number the rounds
+/// of all operations that the slot ever had. A replica that was held up answers late, and its answer must not be taken
+/// for one to a later operation, perhaps on another key; so a number comes back only after many rounds: slots are used
+/// in turn, at least `turnSlots` of them, which makes 268 million rounds.
 struct OperationTable {
     private var slots: [Operation?] = []
-    private var generations: [UInt16] = []
-    private var free: [Int] = []
+    private var generations: [UInt64] = []
+    private var rounds: [UInt32] = []
+    private var free: Deque<Int> = []
     private(set) var count = 0
+
+    // Few enough to look through at every tick.
+    private static let turnSlots = 1_024
+    private static let roundBits: UInt32 = 18
+    private static let roundMask: UInt32 = 1 << roundBits - 1
+
+    /// Operations at a time whose slots have a number on the wire.
+    static let slotsMax = 1 << (32 - Int(roundBits))
 
     /// Slots to look through.
     var indices: Range<Int> { slots.indices }
 
     /// The id that the next operation gets.
     mutating func nextID() -> OperationID {
-        if let slot = free.popLast() { return OperationID(slot: slot, generation: generations[slot]) }
+        if slots.count >= Self.turnSlots, let slot = free.popFirst() {
+            return OperationID(slot: slot, generation: generations[slot])
+        }
         slots.append(nil)
         generations.append(0)
+        rounds.append(0)
         return OperationID(slot: slots.count - 1, generation: 0)
     }
 
@@ -166,7 +180,7 @@ struct OperationTable {
     mutating func remove(_ id: OperationID) {
         guard slots[id.slot] != nil else { return }
         slots[id.slot] = nil
-        generations[id.slot] = (generations[id.slot] + 1) & 0x3ff
+        generations[id.slot] += 1
         free.append(id.slot)
         count -= 1
     }
@@ -178,11 +192,20 @@ struct OperationTable {
     /// The operation in a slot, if any.
     func id(at slot: Int) -> OperationID? { slots[slot] == nil ? nil : OperationID(slot: slot, generation: generations[slot]) }
 
-    /// The operation and round that a request id names.
-    func find(_ request: RequestID) -> (OperationID, UInt8)? {
-        let slot = Int(request.rawValue >> 8 & 0x3fff)
-        let id = OperationID(slot: slot, generation: UInt16(request.rawValue >> 22))
-        return contains(id) ? (id, UInt8(truncatingIfNeeded: request.rawValue)) : nil
+    /// Numbers the next round of the operation in a slot. Never 0, which would make the request a one-way frame.
+    mutating func nextRound(of id: OperationID) -> UInt32 {
+        rounds[id.slot] = rounds[id.slot] == Self.roundMask ? 1 : rounds[id.slot] + 1
+        return rounds[id.slot]
+    }
+
+    /// The request id of a round.
+    func requestID(_ id: OperationID, round: UInt32) -> RequestID { RequestID(UInt32(id.slot) << Self.roundBits | round) }
+
+    /// The operation whose present round a request id names.
+    func find(_ request: RequestID) -> OperationID? {
+        let slot = Int(request.rawValue >> Self.roundBits)
+        guard slots.indices.contains(slot), let operation = slots[slot], operation.round == request.rawValue & Self.roundMask else { return nil }
+        return operation.id
     }
 
     /// An operation that is in the table.
