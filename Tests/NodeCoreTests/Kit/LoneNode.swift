@@ -35,9 +35,9 @@ struct LoneNode {
     }
 
     /// Hands an input in and syncs what it wrote.
-    mutating func input(_ input: NodeInput, syncing: Bool = true) {
+    mutating func input(_ input: NodeInput) {
         node.handle(input, at: NodeTime(wallMs: nowMs + Self.wallOffsetMs, monotonicMs: nowMs))
-        if syncing, store.hasUnsynced {
+        while store.hasUnsynced {
             node.handle(.durable(store.sync()), at: NodeTime(wallMs: nowMs + Self.wallOffsetMs, monotonicMs: nowMs))
         }
         for output in node.outputs {

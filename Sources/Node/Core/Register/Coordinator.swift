@@ -211,7 +211,10 @@ extension Node {
             let current = newest?.judged(atMs: operations[id].stampMs)
             let result = OperationResult.written(WriteAnswer(applied: false, version: nil, expiryMs: nil, current: current))
             // What the refusal is founded on must hold at a quorum before it is told.
-            guard let newest else { return finish(id, result) }
+            guard let newest else {
+                // There is nothing to commit, so nothing keeps an earlier proposal of this operation from being found.
+                return operations[id].versions.isEmpty ? finish(id, result) : finishUnknown(id, "what it was founded on is gone")
+            }
             propose(id, newest, ballot: operations[id].ballot, .then(result))
         }
     }
@@ -238,7 +241,8 @@ extension Node {
             // Every replica has said for certain that it did not take it, and no copy is on its way: the version never
             // was, and may be proposed anew under a ballot above what was seen.
             operations[id].versions.removeLast()
-            return again(id, .change, collided: true)
+            // What became of earlier versions still has to be found out: written anew, one of them could come back.
+            return again(id, operations[id].versions.isEmpty ? .change : .resolve, collided: true)
         }
         counters.resolves += 1
         again(id, .resolve, collided: true)
