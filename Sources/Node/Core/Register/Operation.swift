@@ -118,11 +118,11 @@ final class Operation {
         self.deadlineMs = deadlineMs
     }
 
-    /// How many oks end an accept.
+    /// How many oks end an accept. A conditional change is true at a majority only, whatever was asked for.
     var needed: Int {
-        guard case .write(_, let consistency) = goal, case .accepting(.ownWrite) = phase else { return quorum }
+        guard case .write(let change, let consistency) = goal, case .accepting(.ownWrite) = phase else { return quorum }
         switch consistency {
-        case .one, .any: return 1
+        case .one, .any: return change.isConditional ? quorum : 1
         case .all: return replicas.count
         default: return quorum
         }
