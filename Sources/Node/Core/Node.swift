@@ -42,6 +42,9 @@ package struct Node<Store: NodeStore> {
     var ceiling: BallotCeiling
     var operations = OperationTable()
     var queues: [Key: KeyQueue] = [:]
+    /// Keys whose queue may go on, while `isServingQueues`.
+    var queuesToServe: Deque<Key> = []
+    var isServingQueues = false
 
     // Log/
     var partitions: [PartitionID: Partition] = [:]

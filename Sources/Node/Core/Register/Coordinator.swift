@@ -1,3 +1,4 @@
+import DequeModule
 import Wire
 
 /// This node as the coordinator of register operations: ABD for quorum reads (Attiya, Bar-Noy, Dolev 1995), CASPaxos
@@ -236,8 +237,7 @@ extension Node {
         if case .write(_, .all) = operations[id].goal {
             return finishUnknown(id, "only \(operations[id].yes.nonzeroBitCount) of \(operations[id].replicas.count) replicas have acknowledged")
         }
-        let all: UInt64 = (1 << UInt64(operations[id].replicas.count)) - 1
-        if operations[id].definite == all, case .write(let change, _) = operations[id].goal, !change.isConditional {
+        if operations[id].definite == operations[id].all, case .write(let change, _) = operations[id].goal, !change.isConditional {
             // Every replica has said for certain that it did not take it, and no copy is on its way: the version never
             // was, and may be proposed anew under a ballot above what was seen.
             operations[id].versions.removeLast()
@@ -308,8 +308,20 @@ extension Node {
         } else {
             queues[operation.key]?.leave(isRead: operation.isRead)
         }
-        while let next = queues[operation.key]?.next() { run(next) }
-        if queues[operation.key]?.isIdle == true { queues[operation.key] = nil }
+        serveQueue(operation.key)
+    }
+
+    /// Runs who is next on a key. Operations that end as soon as they run come back here: the outermost call goes on with
+    /// theirs, since a long queue would otherwise be a recursion as deep.
+    private mutating func serveQueue(_ key: Key) {
+        queuesToServe.append(key)
+        guard !isServingQueues else { return }
+        isServingQueues = true
+        while let key = queuesToServe.popFirst() {
+            while let next = queues[key]?.next() { run(next) }
+            if queues[key]?.isIdle == true { queues[key] = nil }
+        }
+        isServingQueues = false
     }
 
     /// Hands a result to whom it is for.

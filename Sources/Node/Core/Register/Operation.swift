@@ -128,6 +128,9 @@ final class Operation {
         }
     }
 
+    /// The bits of all replicas; there may be as many as the word has.
+    var all: UInt64 { replicas.count < UInt64.bitWidth ? 1 << UInt64(replicas.count) - 1 : .max }
+
     /// Replicas that were asked and have not answered.
     var outstanding: Int { (asked & ~answered).nonzeroBitCount }
 

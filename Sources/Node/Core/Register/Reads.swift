@@ -41,8 +41,7 @@ extension Node {
 
     /// Asks the replicas that were not asked yet.
     mutating func hedge(_ id: OperationID) {
-        let all: UInt64 = (1 << UInt64(operations[id].replicas.count)) - 1
-        let more = all & ~operations[id].asked
+        let more = operations[id].all & ~operations[id].asked
         guard more != 0 else { return }
         askMore(id, readMessage(id), targets: more)
         advanceIfSettled(id)
@@ -56,8 +55,7 @@ extension Node {
         let yes = operations[id].yes
         let quorum = operations[id].quorum
         guard yes.nonzeroBitCount >= quorum else {
-            let all: UInt64 = (1 << UInt64(operations[id].replicas.count)) - 1
-            if operations[id].outstanding == 0, operations[id].asked == all { refuseUnreachable(id) }
+            if operations[id].outstanding == 0, operations[id].asked == operations[id].all { refuseUnreachable(id) }
             return
         }
         let newest = operations[id].newest
@@ -73,7 +71,7 @@ extension Node {
         counters.readRepairs += 1
         operations[id].phase = .writingBack(newest.cell)
         operations[id].ballot = newest.ballot
-        let missing = ((1 << UInt64(operations[id].replicas.count)) - 1) & ~operations[id].holders
+        let missing = operations[id].all & ~operations[id].holders
         let holding = operations[id].holders
         ask(id, .accept(Accept(key: operations[id].key, ballot: newest.ballot, cell: newest.cell, next: nil)), targets: missing)
         operations[id].holders = holding
