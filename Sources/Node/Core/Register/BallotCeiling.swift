@@ -30,6 +30,12 @@ struct BallotCeiling {
         raising == nil && ceiling.milliseconds < time.milliseconds + leadMs / 2
     }
 
+    /// The ceiling to persist at a time. Never below the one found at start, also when the clock was set back since: the
+    /// next run must not give out again what an earlier one has.
+    func target(_ time: HybridTime, leadMs: UInt64) -> HybridTime {
+        HybridTime(milliseconds: max(time, floor).milliseconds + leadMs)
+    }
+
     /// A higher ceiling has been applied under `sequence`.
     mutating func raise(to time: HybridTime, at sequence: JournalSequence) { raising = (time, sequence) }
 
@@ -61,7 +67,7 @@ extension Node {
     mutating func freshBallot() -> Ballot? {
         let time = clock.now(physicalMs: time.wallMs)
         if ceiling.isDue(time, leadMs: limits.ballotCeilingLeadMs) {
-            let target = HybridTime(milliseconds: time.milliseconds + limits.ballotCeilingLeadMs)
+            let target = ceiling.target(time, leadMs: limits.ballotCeilingLeadMs)
             ceiling.raise(to: target, at: store.apply(.fact(.ballotCeiling, BallotCeiling.encoded(target))))
         }
         return ceiling.allows(time) ? Ballot(time: time, node: identity.id) : nil
