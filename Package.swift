@@ -18,6 +18,8 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A target of production code.
@@ -44,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
@@ -68,7 +71,7 @@ let package = Package(
         library(
             "Gateway", "Gateway",
             [
-                "Wire", "WireTransport", "StormoClient", "FleetRules", "EnergyRules", "Fleet", "Energy", hummingbird, nioCore, logging,
+                "Wire", "WireTransport", "StormoClient", "FleetRules", "EnergyRules", "Fleet", "Energy", hummingbird, httpTypes, nioCore, logging,
                 lifecycle, crypto, .product(name: "CryptoExtras", package: "swift-crypto"), .product(name: "JWTKit", package: "jwt-kit"),
             ],
             resources: [.copy("Web")]),
@@ -95,7 +98,9 @@ let package = Package(
         tests("MembershipTests", ["Membership", "Wire"]),
         tests("NodeCoreTests", ["NodeCore", "Membership", "Wire"]),
         tests("NodeStorageTests", ["NodeStorage", "NodeCore", "Wire", "CSQLite"]),
-        tests("GatewayTests", ["Gateway", "StormoClient", "Wire"]),
+        tests(
+            "GatewayTests",
+            ["Gateway", "StormoClient", "Wire", "FleetRules", httpTypes, hummingbird, hummingbirdCore, nioCore, nioEmbedded, logging, lifecycle]),
         tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging]),
         tests("SpecTests", ["Wire", "WireTransport"]),
         tests("StormoTests", ["Stormo"]),

@@ -61,6 +61,7 @@ final class GatewayServices: Sendable {
         ServiceRoutes(services: self).routes + SessionRoutes(services: self).routes + KeyRoutes(services: self).routes
             + LockRoutes(services: self).routes + RingRoutes(services: self).routes + FleetRoutes(services: self).routes
             + EnergyRoutes(services: self).routes + NotificationRoutes(services: self).routes
+            + SilenceRoutes(services: self).routes
             + PageRoutes(services: self).routes
     }
 }

@@ -26,9 +26,9 @@ package struct FloorThresholds: Equatable, Sendable {
 
     /// What a floor is held to when nobody has said otherwise.
     ///
-    /// 4.5 kW is a common contracted power of a small unit on one phase, and 22 A a little more than it draws there;
-    /// 207 to 253 V is 230 V ±10 % (EN 50160); 0.2 kWh between two readings is 24 kW over 30 s or 12 kW over a minute.
-    package static let building = FloorThresholds(kw: 4.5, amp: 22, voltMin: 207, voltMax: 253, dkwh: 0.2)
+    /// 10 kW is the contracted power of a small office floor, 32 A the usual breaker of its feed; 207 to 253 V is
+    /// 230 V ±10 % (EN 50160); 0.2 kWh between two readings is 24 kW over 30 s or 12 kW over a minute.
+    package static let building = FloorThresholds(kw: 10, amp: 32, voltMin: 207, voltMax: 253, dkwh: 0.2)
 }
 
 /// What one floor's limits differ in; nil keeps the default's value.

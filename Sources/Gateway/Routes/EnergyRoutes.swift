@@ -18,6 +18,7 @@ struct EnergyRoutes {
             Route(.post, "/readings", .client, body: .json, take),
             Route(.get, "/floors", .client, floors),
             Route(.get, "/floors/{n}/readings", .client, readings),
+            Route(.get, "/floors/{n}/baseline", .client, baseline),
             Route(.get, "/admin/thresholds", .client, thresholds),
             Route(.put, "/admin/thresholds", .admin, body: .json, setThresholds),
             Route(.get, "/anomalies/stream", .client, isStream: true) {
@@ -69,11 +70,24 @@ struct EnergyRoutes {
         }
     }
 
-    private func readings(_ call: Call) async throws -> Response {
+    private func floor(_ call: Call) throws -> Int {
         let text = call.parameter("n")
         guard let floor = Int(text), String(floor) == text, limits.floors.contains(floor) else {
             throw Problem.notFound("floor", "there is no floor \(text)")
         }
+        return floor
+    }
+
+    private func baseline(_ call: Call) async throws -> Response {
+        let floor = try floor(call)
+        guard let baseline = try await services.energy.baseline(floor: floor) else {
+            throw Problem.notFound("baseline", "nothing has been learned of floor \(floor) yet")
+        }
+        return .json(try baseline.encoded())
+    }
+
+    private func readings(_ call: Call) async throws -> Response {
+        let floor = try floor(call)
         let pageLimits = services.configuration.limits
         let limit = try call.query.integer("limit", in: 1...pageLimits.pageMax) ?? pageLimits.pageDefault
         let readings = try await services.energy.readings(
