@@ -8,8 +8,8 @@ import Testing
     private func tally() -> BenchTally {
         let recorder = LatencyRecorder()
         for us in 1...1_000 { recorder.record(worker: us, latencyNs: UInt64(us) * 1_000, items: 2) }
-        recorder.record(worker: 3, error: "no quorum")
-        recorder.record(worker: 4, error: "no quorum")
+        recorder.record(worker: 3, error: "no quorum", detail: "no quorum: 1 of 3 answered")
+        recorder.record(worker: 3, error: "no quorum", detail: "no quorum: 0 of 3 answered")
         return recorder.total
     }
 
@@ -50,7 +50,7 @@ import Testing
         #expect(Set(lines[1...3].map(\.count)).count == 1, "\(lines)")
         #expect(lines[2].contains("  500  "))
         #expect(lines[2].hasSuffix("2    30.0      -"))
-        #expect(lines.last == "1 at once: 2 failed: no quorum")
+        #expect(lines.last == "1 at once: 2 failed: no quorum: 1 of 3 answered")
     }
 
     @Test func `records have the size that was asked for and are JSON`() throws {

@@ -21,6 +21,8 @@ struct BenchReport: Encodable, Sendable, Hashable {
         var maxUs: Double
         /// Operations that failed, by reason.
         var errors: [String: UInt64]
+        /// What the first failure of each reason said.
+        var examples: [String: String]
         /// Processor time of each process for one operation, in microseconds.
         var processorUsPerOperation: [String: Double]
     }
@@ -65,7 +67,8 @@ struct BenchReport: Encodable, Sendable, Hashable {
                 perSecond: Self.rounded(Double(tally.operations) / max(result.seconds, 0.001), 10),
                 itemsPerSecond: Self.rounded(Double(tally.items) / max(result.seconds, 0.001), 10), p50Us: us(50),
                 p99Us: us(99),
-                p999Us: us(99.9), maxUs: us(100), errors: tally.errors, processorUsPerOperation: processor)
+                p999Us: us(99.9), maxUs: us(100), errors: tally.errors, examples: tally.examples,
+                processorUsPerOperation: processor)
         }
     }
 
@@ -91,7 +94,7 @@ struct BenchReport: Encodable, Sendable, Hashable {
         }
         for run in runs {
             for (reason, count) in run.errors.sorted(by: { $0.key < $1.key }) {
-                lines.append("\(run.concurrency) at once: \(count) failed: \(reason)")
+                lines.append("\(run.concurrency) at once: \(count) failed: \(run.examples[reason] ?? reason)")
             }
         }
         return lines

@@ -69,7 +69,10 @@ struct BenchRun<Workload: BenchWorkload>: Sendable {
                         } catch let error as ClientError where error == .closed {
                             throw error
                         } catch {
-                            if sent >= begin { recorder.record(worker: number, error: Self.reason(error)) }
+                            if sent >= begin {
+                                recorder.record(
+                                    worker: number, error: Self.reason(error), detail: CommandExit.line(of: error))
+                            }
                             // A refusal can come at once: without a pause, a cluster that is down would be asked in a
                             // tight loop. It doubles up to half a second.
                             failures = min(failures + 1, 10)

@@ -9,6 +9,8 @@ struct BenchTally: Sendable {
     var items: UInt64 = 0
     /// Operations that failed, by reason.
     var errors: [String: UInt64] = [:]
+    /// What the first failure of each reason said.
+    var examples: [String: String] = [:]
     /// Their times, in nanoseconds, from a tenth of a microsecond to two minutes, to three digits.
     var latencies = Histogram<UInt64>(
         lowestDiscernibleValue: 100, highestTrackableValue: BenchTally.latencyNsMax,
@@ -25,6 +27,7 @@ struct BenchTally: Sendable {
         operations += other.operations
         items += other.items
         errors.merge(other.errors) { $0 + $1 }
+        examples.merge(other.examples) { first, _ in first }
         latencies.add(other.latencies)
     }
 }
@@ -51,8 +54,11 @@ final class LatencyRecorder: Sendable {
     }
 
     /// Counts an operation that failed.
-    func record(worker: Int, error reason: String) {
-        parts[worker % Self.partCount].tally.withLock { $0.errors[reason, default: 0] += 1 }
+    func record(worker: Int, error reason: String, detail: String) {
+        parts[worker % Self.partCount].tally.withLock { tally in
+            tally.errors[reason, default: 0] += 1
+            if tally.examples[reason] == nil { tally.examples[reason] = detail }
+        }
     }
 
     /// Everything so far.
