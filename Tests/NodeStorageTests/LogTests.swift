@@ -39,7 +39,8 @@ import Wire
         let size = all[38].encodedCount
         #expect(try test.offsets(from: 380, bytesMax: 2 * size + size / 2) == [380, 390])
         #expect(try test.offsets(from: 350, bytesMax: 3 * size + size / 2) == [350, 360, 370])
-        #expect(try test.engine.batches(PartitionID(topic: TopicID(1), index: 0), from: 0, limit: .max, bytesMax: 1) == [])
+        #expect(
+            try test.engine.batches(PartitionID(topic: TopicID(1), index: 0), from: 0, limit: .max, bytesMax: 1) == [])
         try test.engine.close()
 
         let again = try TestEngine(directory)
@@ -181,7 +182,8 @@ import Wire
                     test.apply(.remove(partition))
                     model = nil
                 case 5, 6:
-                    guard let batches = model, let cut = batches.randomElement(using: &numbers)?.baseOffset, cut >= first
+                    guard let batches = model, let cut = batches.randomElement(using: &numbers)?.baseOffset,
+                        cut >= first
                     else { continue }
                     test.apply(.truncate(partition, from: cut))
                     model = batches.filter { $0.endOffset <= cut }

@@ -107,7 +107,8 @@ func batch(_ base: Offset, _ count: Int, epoch: LogEpoch = 1, bytes: Int = 10) t
     let records = (0..<count).map { index in
         // Text that does not compress to nothing.
         var numbers = Numbers(base &+ UInt64(index))
-        return Record(key: nil, value: (0..<bytes).map { _ in UInt8.random(in: 32...126, using: &numbers) }, timestampMs: 5)
+        return Record(
+            key: nil, value: (0..<bytes).map { _ in UInt8.random(in: 32...126, using: &numbers) }, timestampMs: 5)
     }
     var batch = try RecordBatch(records: records)
     batch.baseOffset = base
@@ -181,7 +182,8 @@ final class TestEngine {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    func keys(_ prefix: String = "", after: String = "", limit: Int = 1_000, bytesMax: Int = 1 << 20) throws -> [String] {
+    func keys(_ prefix: String = "", after: String = "", limit: Int = 1_000, bytesMax: Int = 1 << 20) throws -> [String]
+    {
         try engine.scan(prefix: Array(prefix.utf8), after: Array(after.utf8), limit: limit, bytesMax: bytesMax).items
             .map(\.key.description)
     }

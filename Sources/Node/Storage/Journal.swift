@@ -10,9 +10,9 @@ package enum JournalFailure: Error, Hashable, Sendable {
 
 /// The journal of a node: blocks of records in segments that were written in advance and are used over and over.
 ///
-/// A value over a `JournalDisk`: each call does its work on the disk and returns, and the same calls on an equal disk do
-/// the same. One commit is one write and one sync. A segment's use is numbered; when SQLite durably holds everything up
-/// to a use, `free` gives its segment back.
+/// A value over a `JournalDisk`: each call does its work on the disk and returns, and the same calls on an equal disk
+/// do the same. One commit is one write and one sync. A segment's use is numbered; when SQLite durably holds everything
+/// up to a use, `free` gives its segment back.
 package struct Journal: Sendable {
     private struct Slot {
         let number: Int
@@ -157,7 +157,9 @@ package struct Journal: Sendable {
         let page = header.page
         begun = slot.number
         do throws(DiskError) {
-            try page.span.bytes.withUnsafeBytes { (bytes) throws(DiskError) in try disk.write(slot.number, at: 0, bytes) }
+            try page.span.bytes.withUnsafeBytes { (bytes) throws(DiskError) in
+                try disk.write(slot.number, at: 0, bytes)
+            }
             try disk.sync(slot.number)
         } catch { throw .disk(error) }
         begun = nil

@@ -12,8 +12,8 @@ package struct JournalSlot: Hashable, Sendable {
     }
 }
 
-/// What the journal needs of a disk: numbered files that are written in place. Small, so that a simulated disk can lose,
-/// tear and refuse writes.
+/// What the journal needs of a disk: numbered files that are written in place. Small, so that a simulated disk can
+/// lose, tear and refuse writes.
 ///
 /// A write may reach the disk in any order with others, in part or not at all, until a `sync` of its slot has returned.
 /// When a `sync` fails, nothing is known of the writes before it. All calls may come from any thread, those that touch

@@ -6,7 +6,7 @@ import Wire
 //     4096     the header again
 //     8192     blocks, each at a multiple of 8
 //
-//     block    magic 4, records 4, bytes of the records 4, ordinal of the first record 4, synced end 8, XXH64 of these 8
+//     block    magic 4, records 4, bytes of the records 4, ordinal of the first 4, synced end 8, XXH64 of these 8
 //     record   bytes of the body 4, ordinal in the segment 4, XXH64 of the body 8, the body (a journal entry)
 //
 // The checksums of blocks and records are seeded with the salt of the segment's present use and with their place, so

@@ -52,7 +52,8 @@ extension Journal {
         for case .header(let header) in copies where header.use >= newest?.use ?? 0 { newest = header }
         if let newest { return newest }
         for case .unknownVersion(let version) in copies {
-            throw .unknownVersion(file: disk.name(slot.number), found: UInt64(version), known: UInt64(SegmentHeader.version))
+            throw .unknownVersion(
+                file: disk.name(slot.number), found: UInt64(version), known: UInt64(SegmentHeader.version))
         }
         // A crash during the first use leaves the first copy torn and the second blank.
         if copies.contains(.blank) { return nil }

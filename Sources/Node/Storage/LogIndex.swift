@@ -106,7 +106,8 @@ struct LogIndexReader {
                 let partition = PartitionID(
                     topic: TopicID(statement.uint64(0)), index: UInt32(truncatingIfNeeded: statement.int64(1)))
                 guard let summary = LogSummary(row: statement.view(2), of: partition) else {
-                    throw SQLiteError(code: 0, message: "the log of partition \(partition) is damaged", path: database.path)
+                    throw SQLiteError(
+                        code: 0, message: "the log of partition \(partition) is damaged", path: database.path)
                 }
                 logs.append((partition, summary))
             }
@@ -249,7 +250,9 @@ extension LogSummary {
 
     /// Reads a row; nil when it is damaged.
     fileprivate init?(row: UnsafeRawBufferPointer, of partition: PartitionID) {
-        guard let content = Sealed.open(row, seed: partition.topic.rawValue &+ UInt64(partition.index)) else { return nil }
+        guard let content = Sealed.open(row, seed: partition.topic.rawValue &+ UInt64(partition.index)) else {
+            return nil
+        }
         var reader = ByteReader(content)
         do throws(WireError) {
             facts = try reader.logFacts()

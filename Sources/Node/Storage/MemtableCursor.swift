@@ -5,6 +5,8 @@ struct MemtableCursor {
     private struct Head {
         var run: Int
         var at: Int
+        // Number of the entry there.
+        var number: Int
     }
 
     private let entries: [Memtable.Entry]
@@ -17,26 +19,30 @@ struct MemtableCursor {
         runs = table.runs.runs
         for run in runs.indices {
             let at = start(runs[run], lower)
-            if at < runs[run].count { heap.append(Head(run: run, at: at)) }
+            if at < runs[run].count { heap.append(Head(run: run, at: at, number: Int(runs[run][at]))) }
         }
         for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index) }
     }
 
     /// The register it stands at; nil at the end.
-    var current: Memtable.Entry? { heap.first.map(entry) }
+    var current: Memtable.Entry? { heap.first.map { entries[$0.number] } }
+
+    /// The key it stands at; nil at the end.
+    var key: [UInt8]? { heap.first.map { entries[$0.number].key.bytes } }
 
     /// Goes to the next key.
     mutating func advance() {
         guard !heap.isEmpty else { return }
-        heap[0].at += 1
-        if heap[0].at == runs[heap[0].run].count {
+        let run = heap[0].run
+        let at = heap[0].at + 1
+        if at == runs[run].count {
             heap.swapAt(0, heap.count - 1)
             heap.removeLast()
+        } else {
+            heap[0] = Head(run: run, at: at, number: Int(runs[run][at]))
         }
         sink(0)
     }
-
-    private func entry(_ head: Head) -> Memtable.Entry { entries[Int(runs[head.run][head.at])] }
 
     private func start(_ run: [UInt32], _ lower: [UInt8]) -> Int {
         var low = 0
@@ -49,15 +55,16 @@ struct MemtableCursor {
     }
 
     private func precedes(_ a: Int, _ b: Int) -> Bool {
-        let first = entries[Int(runs[heap[a].run][heap[a].at])].key.bytes
-        return KeyOrder.precedes(first, entries[Int(runs[heap[b].run][heap[b].at])].key.bytes)
+        KeyOrder.precedes(entries[heap[a].number].key.bytes, entries[heap[b].number].key.bytes)
     }
 
     private mutating func sink(_ start: Int) {
         var index = start
         while true {
             var least = index
-            for child in [2 * index + 1, 2 * index + 2] where child < heap.count && precedes(child, least) { least = child }
+            for child in [2 * index + 1, 2 * index + 2] where child < heap.count && precedes(child, least) {
+                least = child
+            }
             if least == index { return }
             heap.swapAt(index, least)
             index = least

@@ -44,9 +44,9 @@ struct MemtableWriter: Sendable {
         progress = try database.prepare("UPDATE progress SET value = ?1 WHERE name = 'journal use'")
     }
 
-    /// Writes a memtable and notes that SQLite has everything up to a use of the journal's segments; all of it is durable
-    /// when this returns. Calls `between` every now and then; what it throws ends the work. Returns the bytes in files of
-    /// each log that was touched.
+    /// Writes a memtable and notes that SQLite has everything up to a use of the journal's segments; all of it is
+    /// durable when this returns. Calls `between` every now and then; what it throws ends the work. Returns the bytes
+    /// in files of each log that was touched.
     mutating func write(
         _ memtable: Memtable, use: UInt64, between: () throws(FlushFailure) -> Void
     ) throws(FlushFailure) -> [PartitionID: UInt64] {

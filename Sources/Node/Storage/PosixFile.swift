@@ -31,7 +31,9 @@ struct PosixFile: Sendable {
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
             let count = Self.retried { pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done)) }
-            guard count > 0 else { throw count == 0 ? DiskError(operation: "write", path: path, code: ENOSPC) : failure("write") }
+            guard count > 0 else {
+                throw count == 0 ? DiskError(operation: "write", path: path, code: ENOSPC) : failure("write")
+            }
             done += count
         }
     }
@@ -104,7 +106,9 @@ enum PosixDirectory {
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -117,7 +121,9 @@ enum PosixDirectory {
 
     /// Removes a file; one that is not there is no error.
     static func removeFile(_ path: String) throws(DiskError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw DiskError(operation: "removal", path: path, code: errno) }
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw DiskError(operation: "removal", path: path, code: errno)
+        }
     }
 
     /// Removes an empty directory; one that is not there or not empty is no error.

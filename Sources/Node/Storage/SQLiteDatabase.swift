@@ -89,7 +89,8 @@ final class SQLiteDatabase: @unchecked Sendable {
     /// The error of the last call.
     var lastError: SQLiteError {
         SQLiteError(
-            code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)), path: path)
+            code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)), path: path
+        )
     }
 
     private static let busyMs: Int32 = 5_000

@@ -46,19 +46,23 @@ package struct StorageConfiguration: Sendable, Hashable {
         }
         try require(!directory.isEmpty, "the data directory is empty; name one")
         try require(
-            journalSegmentBytes >= 64 << 10, "journalSegmentBytes is \(journalSegmentBytes), expected at least \(64 << 10)")
+            journalSegmentBytes >= 64 << 10,
+            "journalSegmentBytes is \(journalSegmentBytes), expected at least \(64 << 10)")
         try require(
             (16 << 10...journalSegmentBytes).contains(journalFirstSegmentBytes),
             "journalFirstSegmentBytes is \(journalFirstSegmentBytes), expected \(16 << 10) to \(journalSegmentBytes)")
         try require(
             (2...64).contains(journalSegmentsMax), "journalSegmentsMax is \(journalSegmentsMax), expected 2 to 64")
-        try require(memtableBytesMax >= 64 << 10, "memtableBytesMax is \(memtableBytesMax), expected at least \(64 << 10)")
+        try require(
+            memtableBytesMax >= 64 << 10, "memtableBytesMax is \(memtableBytesMax), expected at least \(64 << 10)")
         try require(cacheBytesMax >= 0, "cacheBytesMax is \(cacheBytesMax), expected 0 or more")
         try require(
             (0...1 << 30).contains(cacheItemsMax), "cacheItemsMax is \(cacheItemsMax), expected 0 to \(1 << 30)")
-        try require(sqliteCacheBytes >= 1 << 20, "sqliteCacheBytes is \(sqliteCacheBytes), expected at least \(1 << 20)")
         try require(
-            logSegmentBytesMax >= 64 << 10, "logSegmentBytesMax is \(logSegmentBytesMax), expected at least \(64 << 10)")
+            sqliteCacheBytes >= 1 << 20, "sqliteCacheBytes is \(sqliteCacheBytes), expected at least \(1 << 20)")
+        try require(
+            logSegmentBytesMax >= 64 << 10, "logSegmentBytesMax is \(logSegmentBytesMax), expected at least \(64 << 10)"
+        )
         try require((1...4_096).contains(openLogFilesMax), "openLogFilesMax is \(openLogFilesMax), expected 1 to 4096")
         try require(
             retryPauseMsMin >= 1 && retryPauseMsMax >= retryPauseMsMin,

@@ -133,8 +133,8 @@ package final class StorageEngine: NodeStore {
         commit()
     }
 
-    /// Takes over what the background and the journal have finished. `commit` does it too; this one hands nothing to the
-    /// journal.
+    /// Takes over what the background and the journal have finished. `commit` does it too; this one hands nothing to
+    /// the journal.
     package func collect() {
         for event in background.takeEvents() {
             switch event {

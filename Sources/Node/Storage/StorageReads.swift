@@ -27,29 +27,34 @@ extension StorageEngine {
         var page = ReplicaPage(items: [], hasMore: false)
         var bytes = 0
         while true {
-            var least: Memtable.Entry?
-            for memtable in memtables {
-                guard let entry = memtable.current else { continue }
-                if let upper, !KeyOrder.precedes(entry.key.bytes, upper) { continue }
-                if let found = least, !KeyOrder.precedes(entry.key.bytes, found.key.bytes) { continue }
-                least = entry
+            var source: Int?
+            var least: [UInt8] = []
+            for index in memtables.indices {
+                guard let key = memtables[index].key else { continue }
+                if let upper, !KeyOrder.precedes(key, upper) { continue }
+                if source != nil, !KeyOrder.precedes(key, least) { continue }
+                source = index
+                least = key
             }
-            if let key = table.current, least.map({ KeyOrder.precedes(key.bytes, $0.key.bytes) }) ?? true {
-                least = Memtable.Entry(key: key, state: try table.state())
+            let entry: Memtable.Entry
+            if let key = table.current, source == nil || KeyOrder.precedes(key.bytes, least) {
+                entry = Memtable.Entry(key: key, state: try table.state())
+                try table.advance()
+            } else if let source, let found = memtables[source].current {
+                entry = found
+                if table.current?.bytes == least { try table.advance() }
+                for index in memtables.indices where memtables[index].key == least { memtables[index].advance() }
+            } else {
+                return page
             }
-            guard let least else { return page }
-            for index in memtables.indices where memtables[index].current?.key.bytes == least.key.bytes {
-                memtables[index].advance()
-            }
-            if table.current?.bytes == least.key.bytes { try table.advance() }
 
-            guard let accepted = least.state.accepted else { continue }
-            let size = Self.itemBytes + least.key.bytes.count + least.state.contentBytes
+            guard let accepted = entry.state.accepted else { continue }
+            let size = Self.itemBytes + entry.key.bytes.count + entry.state.contentBytes
             guard page.items.count < limit, page.items.isEmpty || bytes + size <= bytesMax else {
                 page.hasMore = true
                 return page
             }
-            page.items.append(ReplicaPage.Item(key: least.key, accepted: accepted))
+            page.items.append(ReplicaPage.Item(key: entry.key, accepted: accepted))
             bytes += size
         }
     }

@@ -52,8 +52,8 @@ enum StorageSchema {
     }
 }
 
-/// Values in the database carry a checksum that is seeded with what they belong to, so that neither a flipped bit nor an
-/// exchanged row goes unseen.
+/// Values in the database carry a checksum that is seeded with what they belong to, so that neither a flipped bit nor
+/// an exchanged row goes unseen.
 enum Sealed {
     /// The value with its checksum behind it.
     static func seal(_ value: consuming [UInt8], seed: UInt64) -> [UInt8] {

@@ -4,7 +4,9 @@ extension StorageEngine {
     /// Figures of the storage, in a fixed order. Counters begin at 0 with each start; times are in microseconds.
     package var statistics: NodeStatistics {
         var items: [NodeStatistics.Item] = []
-        func add(_ name: String, _ value: UInt64) { items.append(NodeStatistics.Item(name: "storage_" + name, value: value)) }
+        func add(_ name: String, _ value: UInt64) {
+            items.append(NodeStatistics.Item(name: "storage_" + name, value: value))
+        }
         func add(_ name: String, _ value: Int) { add(name, UInt64(max(0, value))) }
 
         let waiting = frozen.reduce(active.entries.count) { $0 + $1.entries.count }
