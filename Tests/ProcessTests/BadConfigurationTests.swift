@@ -11,14 +11,18 @@ extension ProcessTests {
     @Suite struct BadConfigurationTests {
         /// Expects a process to end with a code and one line of its own, behind which nothing comes.
         private func expectEnd(
-            of process: StormoProcess, code: Int32, saying parts: [String], sourceLocation: SourceLocation = #_sourceLocation
+            of process: StormoProcess, code: Int32, saying parts: [String],
+            sourceLocation: SourceLocation = #_sourceLocation
         ) async throws {
-            #expect(try await process.waitForExit() == .code(code), "\(process.logTail())", sourceLocation: sourceLocation)
+            #expect(
+                try await process.waitForExit() == .code(code), "\(process.logTail())", sourceLocation: sourceLocation)
             let lines = process.log.split(separator: "\n")
             let own = lines.filter { $0.hasPrefix("stormo: ") }
             #expect(own.count == 1 && lines.last == own.first, "\(process.logTail())", sourceLocation: sourceLocation)
             for part in parts {
-                #expect(own.first?.contains(part) ?? false, "expected \"\(part)\" in:\n\(process.logTail())", sourceLocation: sourceLocation)
+                #expect(
+                    own.first?.contains(part) ?? false, "expected \"\(part)\" in:\n\(process.logTail())",
+                    sourceLocation: sourceLocation)
             }
         }
 
@@ -26,13 +30,15 @@ extension ProcessTests {
             let directory = try TestDirectory()
             let file = try directory.file("stormo.yaml", "node:\n  name: n1\n  lisen: 127.0.0.1:7400\n")
             let data = directory.newPath("data")
-            let process = try StormoProcess("typo", ["node", "--config", file, "--data", data], log: directory.newPath("log"))
+            let process = try StormoProcess(
+                "typo", ["node", "--config", file, "--data", data], log: directory.newPath("log"))
             try await expectEnd(of: process, code: 78, saying: ["\(file):3", "node.listen"])
             #expect(process.log.split(separator: "\n").count == 1)
             #expect(!FileManager.default.fileExists(atPath: data))
 
             let variable = try StormoProcess(
-                "typo", ["node", "--data", data], environment: ["STORMO_NODE_LISEN": "x"], log: directory.newPath("log"))
+                "typo", ["node", "--data", data], environment: ["STORMO_NODE_LISEN": "x"], log: directory.newPath("log")
+            )
             try await expectEnd(of: variable, code: 78, saying: ["STORMO_NODE_LISEN", "STORMO_NODE_LISTEN"])
             let flag = try StormoProcess("typo", ["node", "--lisen", "x"], log: directory.newPath("log"))
             #expect(try await flag.waitForExit() == .code(64))
@@ -47,12 +53,14 @@ extension ProcessTests {
                 let seeds = cluster.seeds.joined(separator: ",")
                 let ports = try FreePorts.take(5)
                 func start(
-                    _ what: String, name: String = "n4", port: Int, data: String? = nil, cluster: String = "stormo", secret: String? = nil
+                    _ what: String, name: String = "n4", port: Int, data: String? = nil, cluster: String = "stormo",
+                    secret: String? = nil
                 ) throws -> StormoProcess {
                     try StormoProcess(
                         what,
                         [
-                            "node", "--name", name, "--listen", "127.0.0.1:\(port)", "--seeds", seeds, "--cluster", cluster,
+                            "node", "--name", name, "--listen", "127.0.0.1:\(port)", "--seeds", seeds, "--cluster",
+                            cluster,
                             "--data", data ?? directory.newPath("data"),
                         ],
                         environment: secret.map { ["STORMO_SECRET": $0] } ?? [:], log: directory.newPath("log"))
@@ -67,9 +75,15 @@ extension ProcessTests {
                 let copy = directory.newPath("copy")
                 try FileManager.default.copyItem(atPath: cluster.data(1), toPath: copy)
                 let strangers = [
-                    (try start("copied directory", name: "n2", port: ports[1], data: copy), ["of this id", cluster.seeds[1]]),
+                    (
+                        try start("copied directory", name: "n2", port: ports[1], data: copy),
+                        ["of this id", cluster.seeds[1]]
+                    ),
                     (try start("same name", name: "n3", port: ports[2]), ["named 'n3'", cluster.seeds[2]]),
-                    (try start("wrong secret", port: ports[3], secret: "a secret of another cluster"), ["cluster secret"]),
+                    (
+                        try start("wrong secret", port: ports[3], secret: "a secret of another cluster"),
+                        ["cluster secret"]
+                    ),
                     (try start("other cluster", port: ports[4], cluster: "other"), ["'stormo'", "'other'"]),
                 ]
                 for (process, parts) in strangers { try await expectEnd(of: process, code: 1, saying: parts) }
@@ -89,13 +103,19 @@ extension ProcessTests {
                 func start(_ changes: [String: String]) throws -> StormoProcess {
                     var arguments = cluster.arguments(0)
                     for (flag, value) in changes {
-                        if let index = arguments.firstIndex(of: flag) { arguments[index + 1] = value } else { arguments += [flag, value] }
+                        if let index = arguments.firstIndex(of: flag) {
+                            arguments[index + 1] = value
+                        } else {
+                            arguments += [flag, value]
+                        }
                     }
                     return try StormoProcess("foreign", arguments, log: cluster.directory.newPath("log"))
                 }
                 try await expectEnd(
-                    of: try start(["--cluster": "other"]), code: 1, saying: [cluster.data(0), "\"stormo\"", "\"other\""])
-                try await expectEnd(of: try start(["--name": "n9"]), code: 1, saying: [cluster.data(0), "\"n1\"", "\"n9\""])
+                    of: try start(["--cluster": "other"]), code: 1,
+                    saying: [cluster.data(0), "\"stormo\"", "\"other\""])
+                try await expectEnd(
+                    of: try start(["--name": "n9"]), code: 1, saying: [cluster.data(0), "\"n1\"", "\"n9\""])
                 try cluster.start(0)
                 #expect(try await cluster.client().get(Key("kept"))?.value == [7])
             }
@@ -110,7 +130,8 @@ extension ProcessTests {
                     var arguments = second.arguments(0)
                     if let index = arguments.firstIndex(of: "--seeds") { arguments[index + 1] = first.seeds[0] }
                     if let index = arguments.firstIndex(of: "--name") { arguments[index + 1] = "n1" }
-                    let process = try StormoProcess("other cluster's data", arguments, log: second.directory.newPath("log"))
+                    let process = try StormoProcess(
+                        "other cluster's data", arguments, log: second.directory.newPath("log"))
                     try await expectEnd(of: process, code: 1, saying: ["two clusters were founded under one name"])
                     #expect(try await client.get(Key("kept"))?.value == [7])
                 }

@@ -37,13 +37,17 @@ extension ProcessTests {
                 for (what, bytes) in nonsense {
                     let socket = try await RawSocket.connect(port: port)
                     await socket.write(bytes)
-                    try await eventually("the node closes a connection with \(what)", within: 10, cluster.running) { socket.isClosed }
+                    try await eventually("the node closes a connection with \(what)", within: 10, cluster.running) {
+                        socket.isClosed
+                    }
                     #expect(try await client.get(Key("kept"))?.value == [7], "after \(what)")
                 }
 
-                // Those who stop in the middle are let go by the time a handshake may take, all of them meanwhile at once.
+                // Those who stop in the middle are let go after the time that a handshake may take.
                 var silent: [(String, RawSocket)] = []
-                for (what, bytes) in [("nothing", []), ("half a hello", Array(hello().prefix(40))), ("a hello and no proof", hello())] {
+                for (what, bytes) in [
+                    ("nothing", []), ("half a hello", Array(hello().prefix(40))), ("a hello and no proof", hello()),
+                ] {
                     let socket = try await RawSocket.connect(port: port)
                     await socket.write(bytes)
                     silent.append((what, socket))
@@ -56,7 +60,9 @@ extension ProcessTests {
                 }
                 #expect(challenge.identity.name == "n1")
                 for (what, socket) in silent {
-                    try await eventually("a connection with \(what) is closed", within: 15, cluster.running) { socket.isClosed }
+                    try await eventually("a connection with \(what) is closed", within: 15, cluster.running) {
+                        socket.isClosed
+                    }
                 }
                 #expect(try await client.get(Key("kept"))?.value == [7])
                 #expect(cluster[0].exit == nil)
@@ -70,7 +76,9 @@ extension ProcessTests {
                 let late = try await cluster.client()
                 try await late.put(Key("a"), [1])
                 #expect(try await client.get(Key("a"))?.value == [1])
-                try await eventually("idle strangers are let go", within: 15, cluster.running) { idle.allSatisfy(\.isClosed) }
+                try await eventually("idle strangers are let go", within: 15, cluster.running) {
+                    idle.allSatisfy(\.isClosed)
+                }
             }
         }
     }

@@ -8,7 +8,9 @@ import Wire
 
 extension ProcessTests {
     @Suite struct ClusterTests {
-        private func text(_ value: VersionedValue?) -> String? { value.map { String(decoding: $0.value, as: UTF8.self) } }
+        private func text(_ value: VersionedValue?) -> String? {
+            value.map { String(decoding: $0.value, as: UTF8.self) }
+        }
 
         @Test func `three nodes found a cluster that answers through every one of them`() async throws {
             try await TestCluster.with { cluster, client in
@@ -38,7 +40,8 @@ extension ProcessTests {
                     // Each node holds a copy of its own: the factor is three.
                     for member in try #require(writer.cluster?.ring).members {
                         try await eventually("\(member.name) has its copy", cluster.running) {
-                            guard case .value(let copy)? = try await writer.localCopy(key, at: member.id)?.content else { return false }
+                            guard case .value(let copy)? = try await writer.localCopy(key, at: member.id)?.content
+                            else { return false }
                             return copy == Array("two".utf8)
                         }
                     }
@@ -69,7 +72,9 @@ extension ProcessTests {
 
                 try await client.put(Key("short"), [1], ttlMs: 1_000)
                 #expect(try await client.get(Key("short"))?.expiryMs != nil)
-                try await eventually("the value expires", within: 10, cluster.running) { try await client.get(Key("short")) == nil }
+                try await eventually("the value expires", within: 10, cluster.running) {
+                    try await client.get(Key("short")) == nil
+                }
 
                 for number in 100..<150 { try await client.put(Key("page/\(number)"), Array("\(number)".utf8)) }
                 var names: [String] = []
@@ -107,6 +112,12 @@ extension ProcessTests {
                 let again = try await cluster.client()
                 try await cluster.waitUntilWhole(again)
                 try await load.expectNothingLost(again, cluster)
+
+                // The check itself can fail: it notices a single key that is gone.
+                let first = try #require(try await again.scan(prefix: Array("load/put/".utf8), limit: 1).items.first)
+                try await again.delete(first.key)
+                await withKnownIssue { try await load.expectNothingLost(again, cluster) }
+
                 let more = Load(again)
                 try await more.progress(cluster)
                 await more.stop()

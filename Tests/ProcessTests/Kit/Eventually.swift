@@ -8,7 +8,8 @@ struct WaitedInVain: Error, CustomStringConvertible {
 /// Waits until `condition` holds, asking again and again; an error that it throws counts as "not yet". Throws
 /// `WaitedInVain` after `seconds`, with the last error and the ends of the logs of `processes`.
 func eventually(
-    _ what: String, within seconds: Double = 30, _ processes: [StormoProcess] = [], _ condition: () async throws -> Bool
+    _ what: @autoclosure () -> String, within seconds: Double = 30, _ processes: [StormoProcess] = [],
+    _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     var lastError: (any Error)?
@@ -19,7 +20,7 @@ func eventually(
         } catch { lastError = error }
         try await Task.sleep(for: .milliseconds(20))
     } while ContinuousClock.now < deadline
-    var text = "waited \(seconds) s in vain: \(what)"
+    var text = "waited \(seconds) s in vain: \(what())"
     if let lastError { text += "; last error: \(lastError)" }
     for process in processes { text += "\n--- \(process.name) (\(process.state))\n\(process.logTail())" }
     throw WaitedInVain(description: text)

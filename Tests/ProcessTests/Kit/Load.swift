@@ -5,8 +5,8 @@ import Wire
 
 /// Puts, reads and publishes without pause, and remembers what was acknowledged.
 ///
-/// Every put of `load/put/…` is of a key of its own; every `load/counter/…` is counted up by one writer, and left behind
-/// after an unknown outcome, so that its value never goes back.
+/// Every put of `load/put/…` is of a key of its own; every `load/counter/…` is counted up by one writer, and left
+/// behind after an unknown outcome, so that its value never goes back.
 final class Load: Sendable {
     private struct Seen {
         var puts: [String: String] = [:]
@@ -44,9 +44,13 @@ final class Load: Sendable {
     func progress(_ cluster: TestCluster, _ count: Int = 50, within seconds: Double = 30) async throws -> Duration {
         let start = ContinuousClock.now
         let before = answered
-        try await eventually("\(count) more puts, publishes and reads than \(before) are answered (now \(answered))", within: seconds, cluster.running) {
+        try await eventually(
+            "\(count) more puts, publishes and reads than \(before) are answered (now \(answered))\n\(failures)",
+            within: seconds, cluster.running
+        ) {
             let now = answered
-            return now.puts >= before.puts + count && now.publishes >= before.publishes + count && now.reads >= before.reads + count
+            return now.puts >= before.puts + count && now.publishes >= before.publishes + count
+                && now.reads >= before.reads + count
         }
         return ContinuousClock.now - start
     }
@@ -85,7 +89,8 @@ final class Load: Sendable {
             let values = (0..<3).map { "\(publisher) \(number) \($0)" }
             do {
                 let positions = try await client.publish(
-                    Self.topic, values.map { Record(key: Array($0.utf8), value: Array($0.utf8), timestampMs: 1_700_000_000_000) })
+                    Self.topic,
+                    values.map { Record(key: Array($0.utf8), value: Array($0.utf8), timestampMs: 1_700_000_000_000) })
                 seen.withLock { for (position, value) in zip(positions, values) { $0.records[position] = value } }
             } catch { await failed("publish", error) }
         }
@@ -97,7 +102,8 @@ final class Load: Sendable {
             let counters = seen.withLock { $0.counters }
             for (name, acknowledged) in counters where !Task.isCancelled {
                 do {
-                    let value = try await client.get(Key(name)).flatMap { Int(String(decoding: $0.value, as: UTF8.self)) } ?? 0
+                    let value =
+                        try await client.get(Key(name)).flatMap { Int(String(decoding: $0.value, as: UTF8.self)) } ?? 0
                     let least = max(acknowledged, highest[name] ?? 0)
                     highest[name] = max(least, value)
                     seen.withLock { seen in
@@ -119,7 +125,9 @@ final class Load: Sendable {
 
     /// What went wrong on the way, for messages.
     var failures: String {
-        seen.withLock { $0.failures.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(separator: "\n") }
+        seen.withLock {
+            $0.failures.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(separator: "\n")
+        }
     }
 
     /// Expects everything acknowledged to be there, once and as it was, and no read to have gone back.
@@ -131,12 +139,16 @@ final class Load: Sendable {
         var found: [String: String] = [:]
         try await eventually("the keys can be listed", cluster.running) {
             for item in try await client.scanAll(prefix: "load/") {
-                if case .value(let value) = item.cell.content { found[item.key.description] = String(decoding: value, as: UTF8.self) }
+                if case .value(let value) = item.cell.content {
+                    found[item.key.description] = String(decoding: value, as: UTF8.self)
+                }
             }
             return true
         }
         let lost = seen.puts.filter { found[$0.key] != $0.value }
-        #expect(lost.isEmpty, "\(lost.count) of \(seen.puts.count) acknowledged puts are lost, such as \(lost.keys.sorted().prefix(5))")
+        #expect(
+            lost.isEmpty,
+            "\(lost.count) of \(seen.puts.count) acknowledged puts are lost, such as \(lost.keys.sorted().prefix(5))")
         for (name, number) in seen.counters {
             let value = found[name].flatMap { Int($0) } ?? 0
             #expect(value >= number, "\(name) was acknowledged as \(number)")
@@ -150,7 +162,10 @@ final class Load: Sendable {
             values[value, default: 0] += 1
         }
         let missing = seen.records.filter { records[$0.key] != $0.value }
-        #expect(missing.isEmpty, "\(missing.count) of \(seen.records.count) acknowledged records are not at their place, such as \(missing.prefix(5))")
+        #expect(
+            missing.isEmpty,
+            "\(missing.count) of \(seen.records.count) acknowledged records are not in place, such as \(missing.prefix(5))"
+        )
         let twice = values.filter { $0.value > 1 }
         #expect(twice.isEmpty, "\(twice.count) records are there more than once, such as \(twice.prefix(5))")
     }

@@ -68,6 +68,15 @@ final class StormoProcess: Sendable {
         _ = try await waitForExit()
     }
 
+    /// Whether any process of an id runs; one that has ended and waits for its parent to notice does not.
+    static func isRunning(_ pid: pid_t) -> Bool {
+        guard let stat = try? Files.read("/proc/\(pid)/stat", bytesMax: 4_096),
+            let mark = stat.lastIndex(of: UInt8(ascii: ")")),
+            mark + 2 < stat.count
+        else { return false }
+        return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(stat[mark + 2])
+    }
+
     /// What it has written so far.
     var log: String { (try? Files.read(logPath, bytesMax: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
@@ -85,6 +94,7 @@ func runStormo(
         arguments.joined(separator: " "), arguments, environment: environment, log: directory.newPath("command.log"))
     switch try await process.waitForExit(within: seconds) {
     case .code(let code): return (code, process.log)
-    case .signal(let number): throw WaitedInVain(description: "\(process.name) died of signal \(number)\n\(process.logTail())")
+    case .signal(let number):
+        throw WaitedInVain(description: "\(process.name) died of signal \(number)\n\(process.logTail())")
     }
 }

@@ -55,7 +55,9 @@ final class TestCluster: Sendable {
 
     /// A node's present or last process.
     subscript(index: Int) -> StormoProcess {
-        guard let process = processes.withLock({ $0[index] }) else { preconditionFailure("n\(index + 1) was never started") }
+        guard let process = processes.withLock({ $0[index] }) else {
+            preconditionFailure("n\(index + 1) was never started")
+        }
         return process
     }
 
@@ -67,16 +69,20 @@ final class TestCluster: Sendable {
         let client = try await Self.client(seeds: seeds ?? self.seeds, tasks: clients)
         do { try await client.waitUntilReady(timeoutMs: 30_000) } catch {
             throw WaitedInVain(
-                description: "no cluster: \(error)\n" + running.map { "--- \($0.name) (\($0.state))\n\($0.logTail())" }.joined(separator: "\n"))
+                description: "no cluster: \(error)\n"
+                    + running.map { "--- \($0.name) (\($0.state))\n\($0.logTail())" }.joined(separator: "\n"))
         }
         return client
     }
 
-    private static func client(seeds: [String], tasks: borrowing Mutex<[Task<Void, any Error>]>) async throws -> StormoClient {
+    private static func client(seeds: [String], tasks: borrowing Mutex<[Task<Void, any Error>]>) async throws
+        -> StormoClient
+    {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let client = StormoClient(
-            configuration: ClientConfiguration(seeds: seeds, clusterName: "stormo", secret: [], role: .tool, name: "test"), logger: logger)
+            configuration: ClientConfiguration(
+                seeds: seeds, clusterName: "stormo", secret: [], role: .tool, name: "test"), logger: logger)
         tasks.withLock { $0.append(Task { try await client.run() }) }
         return client
     }
