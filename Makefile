@@ -10,6 +10,7 @@ ARGS ?=
 SPEED ?= 60
 ORDERS ?= deploy/sample-data/orders.csv
 METER ?= deploy/sample-data/meter.csv
+THRESHOLDS ?= deploy/sample-data/thresholds.json
 # Random histories of each kind that `make sim` looks at.
 SEEDS ?= 1000
 RELEASE := .build/release/stormo
@@ -27,11 +28,12 @@ help:
 
 up: packages
 	swift build -c release --product stormo
-	@STORMO_FLEET_REPLAY=$(ORDERS) STORMO_ENERGY_REPLAY=$(METER) exec $(RELEASE) up --speed $(SPEED) $(ARGS)
+	@STORMO_FLEET_REPLAY=$(ORDERS) STORMO_ENERGY_REPLAY=$(METER) STORMO_ENERGY_THRESHOLDS=$(THRESHOLDS) \
+	  exec $(RELEASE) up --speed $(SPEED) $(ARGS)
 
 test: packages
 	swift build --build-tests
-	swift test --skip-build
+	swift test --skip-build --no-parallel
 
 sim: packages
 	swift build --build-tests

@@ -1,6 +1,7 @@
 import Energy
 import EnergyRules
 import Logging
+import ServiceLifecycle
 import StormoClient
 
 /// Puts the agents of EnergyGuard together as the settings say.
@@ -58,16 +59,18 @@ enum EnergyGuard {
             store: try store(settings, client: client, logger: logger), configuration: configuration, logger: logger)
     }
 
-    /// A detector.
+    /// A detector, which first sets the thresholds of a file when one is named.
     static func detector(_ settings: ResolvedSettings, client: StormoClient, logger: Logger) throws(ConfigurationError)
-        -> Detector
+        -> any Service
     {
         var shared = try shared(settings)
         shared.rules.detector.cooldownMs = Int64(clamping: try settings.value(EnergyGuardSettings.cooldown))
         var configuration = DetectorConfiguration()
         configuration.isDryRun = try settings.value(EnergyGuardSettings.dryRun)
-        return Detector(
-            store: EnergyStore(client: client, settings: shared, logger: logger), configuration: configuration,
-            logger: logger)
+        let store = EnergyStore(client: client, settings: shared, logger: logger)
+        let detector = Detector(store: store, configuration: configuration, logger: logger)
+        guard let path = try settings.optional(EnergyGuardSettings.thresholds) else { return detector }
+        return InitialThresholds(
+            thresholds: try InitialThresholds.load(path), store: store, detector: detector, logger: logger)
     }
 }

@@ -51,6 +51,11 @@ enum EnergyGuardSettings {
         .energy, "cooldown", default: "30s", in: 1_000...86_400_000,
         aliases: [EnvironmentAlias("EDGE_COOLDOWN_SECS", suffix: "s")],
         "Pause between two alerts of one floor and type, by the readings' own time.")
+    /// Thresholds to begin with.
+    static let thresholds = Setting.path(
+        .energy, "thresholds", aliases: [EnvironmentAlias("THRESHOLDS_PATH")],
+        "File of thresholds (JSON, as `GET /admin/thresholds` answers) that the detector puts in force when nobody has set "
+            + "any; deploy/sample-data/thresholds.json is one.")
     /// Says only what it would do.
     static let dryRun = Setting.toggle(.energy, "dry-run", "The detector says what it would raise and raises nothing.")
 
@@ -63,7 +68,7 @@ enum EnergyGuardSettings {
     /// Those of `ingestor` alone.
     static let ingestor: [SettingDefinition] = [keptFloors.definition]
     /// Those of `detector` alone.
-    static let detector: [SettingDefinition] = [cooldown.definition, dryRun.definition]
+    static let detector: [SettingDefinition] = [cooldown.definition, thresholds.definition, dryRun.definition]
     /// In the order of the reference.
     static let all = shared + sensorSim + ingestor + detector
 }

@@ -43,10 +43,12 @@ extension Setting where Value == String {
 
     /// The path of a file or a directory, relative to where the command is run.
     static func path(
-        _ section: SettingSection, _ name: String, default defaultText: String? = nil, channels: SettingChannels = .all,
-        _ documentation: String
+        _ section: SettingSection, _ name: String, default defaultText: String? = nil, aliases: [EnvironmentAlias] = [],
+        channels: SettingChannels = .all, _ documentation: String
     ) -> Setting {
-        Setting(section, name, type: "path", allowed: "a path", default: defaultText, channels: channels, documentation)
+        Setting(
+            section, name, type: "path", allowed: "a path", default: defaultText, aliases: aliases, channels: channels,
+            documentation)
         {
             text throws(ValueProblem) in
             guard !text.isEmpty, !text.utf8.contains(0) else { throw ValueProblem(expected: "a path") }
