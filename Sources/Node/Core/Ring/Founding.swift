@@ -7,6 +7,8 @@ struct Founding {
     var votes: [NodeID] = []
     /// The ring it proposes.
     var proposal: Ring?
+    /// The journal's entry of the own vote; nothing that follows from the vote leaves before it is durable.
+    var votedAt = JournalSequence.start
     /// When it proposes again.
     var nextMs: UInt64 = 0
     /// Whether it has said that it is not part of the ring.
@@ -19,7 +21,7 @@ extension Node {
         guard ring == nil, time.monotonicMs >= founding.nextMs else { return }
         founding.nextMs = time.monotonicMs + limits.foundingIntervalMs
         let nodes = members.filter { $0.identity.role == .node && $0.state == .alive }.map(\.identity)
-        guard let candidate = candidate(among: nodes) else { return }
+        guard let candidate = candidate(among: nodes) else { return askForRing(nodes) }
         if founding.proposal?.members.map(\.id) != candidate.members.map(\.id) { founding.votes = [] }
         founding.proposal = candidate
         // The founder with the lowest id collects the votes; the others only ask whether the ring is in force yet.
@@ -27,12 +29,23 @@ extension Node {
             for node in nodes where node.id != identity.id { outputs.append(.send(node.id, .oneWay, .found(Found(ring: candidate)))) }
             return
         }
-        if vote(for: candidate) == nil { return }
+        guard let sequence = vote(for: candidate) else { return askForRing(nodes) }
+        // Who founds alone has no other votes to wait for, only its own.
+        if candidate.members.count == 1, sequence > gate.durable { founding.nextMs = time.monotonicMs }
         if !founding.votes.contains(identity.id) { founding.votes.append(identity.id) }
         for member in candidate.members where !founding.votes.contains(member.id) {
             outputs.append(.send(member.id, .oneWay, .found(Found(ring: candidate))))
         }
         foundIfUnanimous()
+    }
+
+    /// A node that is no founder, or came back when too few of them are here, may still hear of a ring that is in force:
+    /// what it proposes is a ring of itself alone, for which nobody else votes.
+    private mutating func askForRing(_ nodes: [PeerIdentity]) {
+        let own = RingMember(
+            id: identity.id, name: identity.name, address: identity.address, zone: identity.zone, virtualNodes: limits.virtualNodes)
+        let question = Ring(clusterID: .none, epoch: Epoch(1), replicationFactor: limits.replicationFactor, members: [own])
+        for node in nodes where node.id != identity.id { outputs.append(.send(node.id, .oneWay, .found(Found(ring: question)))) }
     }
 
     /// The ring of the founders, which follows from who they are: every founder proposes the same one.
@@ -51,13 +64,14 @@ extension Node {
             })
     }
 
-    /// Votes durably; nil when this node has voted for other founders.
+    /// Votes; says when the vote is durable, or nil when this node has voted for other founders.
     private mutating func vote(for ring: Ring) -> JournalSequence? {
         if let bytes = store.fact(.foundingVote), let former = Self.decodeRing(bytes) {
             guard former.members.map(\.id) == ring.members.map(\.id) else { return nil }
-            if former == ring { return .start }
+            if former == ring { return founding.votedAt }
         }
-        return store.apply(.fact(.foundingVote, encoded(ring)))
+        founding.votedAt = store.apply(.fact(.foundingVote, encoded(ring)))
+        return founding.votedAt
     }
 
     /// Another founder proposes, or asks.
@@ -74,7 +88,7 @@ extension Node {
     /// A founder has voted, or knows the ring.
     mutating func receive(_ founded: Founded, from node: NodeID) {
         guard ring == nil else { return }
-        if let ring = founded.ring { return install(ring) }
+        if let ring = founded.ring { return ring.members.isEmpty ? () : install(ring) }
         guard let proposal = founding.proposal, proposal.members.contains(where: { $0.id == node }) else { return }
         guard founded.agreed else {
             return note(.error, "\(name(of: node)) has voted for other founders: start all nodes with the same --bootstrap-expect and seeds, or empty its data directory")
@@ -84,7 +98,9 @@ extension Node {
     }
 
     private mutating func foundIfUnanimous() {
-        guard ring == nil, let proposal = founding.proposal, proposal.members.allSatisfy({ founding.votes.contains($0.id) }) else { return }
+        guard ring == nil, founding.votedAt <= gate.durable, let proposal = founding.proposal,
+            proposal.members.allSatisfy({ founding.votes.contains($0.id) })
+        else { return }
         install(proposal)
         for member in proposal.members where member.id != identity.id {
             outputs.append(.send(member.id, .oneWay, .founded(Founded(agreed: true, ring: proposal))))
