@@ -30,6 +30,9 @@ package struct CoreLimits: Sendable {
     /// How often founders without a ring propose one, in milliseconds.
     package var foundingIntervalMs: UInt64 = 250
 
+    /// A primary that the membership has not met for this time since this node's start, in milliseconds, is taken for
+    /// dead: long enough for all nodes of a cluster that starts to find each other.
+    package var unseenMemberMs: UInt64 = 10_000
     /// A secondary that has not acknowledged for this time, in milliseconds, leaves the in-sync set.
     package var inSyncTimeoutMs: UInt64 = 300
     /// How often a primary tells idle secondaries its high watermark, in milliseconds.

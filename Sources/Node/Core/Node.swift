@@ -32,6 +32,7 @@ package struct Node<Store: NodeStore> {
     package var outputs: [NodeOutput] = []
 
     var time = NodeTime(wallMs: 0, monotonicMs: 0)
+    let startedMs: UInt64
     var random: SplitMix64
     var gate = DurabilityGate()
     var ownAnswers: Deque<(RequestID, Message)> = []
@@ -62,6 +63,7 @@ package struct Node<Store: NodeStore> {
         self.limits = limits
         self.store = store
         self.time = time
+        startedMs = time.monotonicMs
         random = SplitMix64(seed: randomSeed)
         ceiling = BallotCeiling(recovered: store.fact(.ballotCeiling))
         clock = HybridClock(driftMaxMs: limits.clockDriftMaxMs)

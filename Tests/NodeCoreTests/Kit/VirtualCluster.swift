@@ -38,6 +38,8 @@ final class VirtualCluster {
     var syncMs: ClosedRange<UInt64> = 1...2
     /// How far a node's wall clock is from the true time.
     var skewMs: [Int64]
+    /// Whether a starting node hears of nodes that are down; after a whole cluster has stopped nobody can tell it.
+    var tellsOfTheDead = true
     /// Whether every message is written down.
     var isTracing = false
 
@@ -137,7 +139,7 @@ final class VirtualCluster {
             identity: identities[index], clusterName: "test", limits: limits, store: stores[index], time: time(index),
             randomSeed: random.next())
         perform(index)
-        for (other, identity) in identities.enumerated() {
+        for (other, identity) in identities.enumerated() where tellsOfTheDead || nodes[other] != nil {
             input(index, .member(MemberInfo(identity: identity, state: nodes[other] == nil ? .dead : .alive)))
             guard other != index, nodes[other] != nil else { continue }
             input(index, .peerUp(identity.id))

@@ -77,7 +77,7 @@ extension Node {
         let own = LogMember(node: identity.id, logID: logID(of: id))
         guard configuration.inSync.contains(own) else { return false }
         if configuration.primary == identity.id { return true }
-        guard state(of: configuration.primary) == .dead || state(of: configuration.primary) == .left else { return false }
+        guard isGone(configuration.primary) else { return false }
         let living = configuration.replicas.first { node in
             configuration.inSync.contains { $0.node == node } && (node == identity.id || state(of: node) == .alive)
         }
@@ -85,6 +85,16 @@ extension Node {
     }
 
     private func state(of node: NodeID) -> MemberState? { members.first { $0.identity.id == node }?.state }
+
+    /// Whether a node is taken for dead: the membership says so, or has not met it in all the time since this node
+    /// started, as when the whole cluster stopped and not every node came back.
+    private func isGone(_ node: NodeID) -> Bool {
+        switch state(of: node) {
+        case .dead, .left: true
+        case .alive, .suspect: false
+        case nil: node != identity.id && time.monotonicMs >= startedMs + limits.unseenMemberMs
+        }
+    }
 
     func logID(of id: PartitionID) -> LogID {
         partitions[id]?.log?.facts.logID ?? LogMember.first(identity.id, of: id).logID
@@ -200,9 +210,8 @@ extension Node {
     private mutating func tickFollower(_ id: PartitionID) {
         guard ring != nil, let partition = partitions[id], partition.log != nil, time.monotonicMs >= partition.nextLoadMs else { return }
         if let leader = partition.leader, leader != identity.id {
-            let state = state(of: leader)
             let isSilent = time.monotonicMs >= partition.leaderHeardMs + limits.operationTimeoutMs
-            guard state == .dead || state == .left || isSilent else { return }
+            guard isSilent || isGone(leader) else { return }
         }
         load(id)
     }
