@@ -5,6 +5,10 @@ import Wire
 extension Node {
     mutating func receive(_ append: Append, from node: NodeID) {
         let id = append.partition
+        guard isWellFormed(append) else {
+            counters.batchesRefused += 1
+            return note(.error, "\(name(of: node)) shipped batches of partition \(id) that do not follow on each other from offset \(append.previousEnd): it is at fault")
+        }
         touch(id)
         var log = partitions[id]?.log ?? ReplicaLog(facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
         guard append.epoch >= log.facts.epoch else {
@@ -62,6 +66,17 @@ extension Node {
             keep(log, id, sequence)
             answer(append, to: node, log, matched: true, end: matchedEnd, until: sequence)
         }
+    }
+
+    /// Whether the batches stand one behind the other, and no number is so large that one more would not fit.
+    private func isWellFormed(_ append: Append) -> Bool {
+        guard append.epoch < .max else { return false }
+        var end = append.previousEnd
+        for batch in append.batches {
+            guard batch.baseOffset == end, end <= .max - Offset(batch.count), batch.epoch <= append.epoch else { return false }
+            end = batch.endOffset
+        }
+        return true
     }
 
     private mutating func keep(_ log: ReplicaLog, _ id: PartitionID, _ sequence: JournalSequence) {
