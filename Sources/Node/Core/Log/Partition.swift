@@ -76,6 +76,8 @@ struct WaitingProduce {
     let end: Offset
     let channel: ChannelID
     let request: RequestID
+    /// When its client hears that the outcome is not known.
+    let untilMs: UInt64
 }
 
 /// A fetch that waits for records.
@@ -95,6 +97,8 @@ final class Primary {
     var proposed: [[LogMember]] = []
     /// Whether a change of the set is on its way.
     var isChanging = false
+    /// When the next change may be tried, after one that failed.
+    var nextChangeMs: UInt64 = 0
     /// The other replicas.
     var followers: [Follower]
     /// The end of the log when the reign began. Until it is committed in this epoch nothing is served.

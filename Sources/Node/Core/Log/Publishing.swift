@@ -34,7 +34,9 @@ extension Node {
         partitions[partition]?.log?.append(batch)
         let sequence = store.apply(.append(partition, [batch]))
         partitions[partition]?.primary?.produces.append(
-            WaitingProduce(base: batch.baseOffset, end: batch.endOffset, channel: channel, request: id))
+            WaitingProduce(
+                base: batch.baseOffset, end: batch.endOffset, channel: channel, request: id,
+                untilMs: time.monotonicMs + limits.operationTimeoutMs))
         for index in primary.followers.indices { ship(partition, index, fresh: batch) }
         holdLog(partition, end: batch.endOffset, until: sequence)
     }
@@ -106,10 +108,12 @@ extension Node {
         follower.lastAnsweredMs = time.monotonicMs
         if appended.matched {
             let before = follower.acknowledged
-            follower.acknowledged = max(before, appended.end)
+            // Nothing behind the end of this log can agree with it.
+            let end = min(appended.end, log.end)
+            follower.acknowledged = max(before, end)
             if follower.isProbing {
                 follower.isProbing = false
-                follower.next = appended.end
+                follower.next = end
                 follower.inFlightBytes = 0
             }
             if follower.acknowledged >= follower.next {
@@ -201,6 +205,11 @@ extension Node {
             partitions[id]?.primary?.fetches.removeAll { $0.untilMs <= now }
             for waiting in due { serve(waiting) }
         }
+        while let first = primary.produces.first, first.untilMs <= now {
+            primary.produces.removeFirst()
+            counters.outcomesUnknown += 1
+            refuse(first.channel, first.request, .outcomeUnknown, "the in-sync replicas did not acknowledge within \(limits.operationTimeoutMs) ms: the batch may or may not be kept")
+        }
         for index in primary.followers.indices {
             let follower = primary.followers[index]
             if follower.acknowledged < follower.next, now >= follower.lastAnsweredMs + limits.appendResendMs, now >= follower.lastSentMs + limits.appendResendMs {
@@ -218,9 +227,9 @@ extension Node {
 
     /// Takes out of the in-sync set who does not answer, and in who has caught up.
     private mutating func reviewInSyncSet(_ id: PartitionID) {
-        guard let primary = partitions[id]?.primary, !primary.isChanging, let log = partitions[id]?.log else { return }
-        var configuration = primary.configuration
         let now = time.monotonicMs
+        guard let primary = partitions[id]?.primary, !primary.isChanging, now >= primary.nextChangeMs, let log = partitions[id]?.log else { return }
+        var configuration = primary.configuration
         for member in primary.configuration.inSync where member.node != identity.id {
             guard let follower = primary.followers.first(where: { $0.node == member.node }) else { continue }
             let isSilent = now >= follower.lastAnsweredMs + limits.inSyncTimeoutMs
@@ -250,7 +259,9 @@ extension Node {
         guard let version = partitions[id]?.primary?.version else { return }
         partitions[id]?.primary?.isChanging = true
         // It may be in force from now on, answered or not.
-        partitions[id]?.primary?.proposed.append(configuration.inSync)
+        if partitions[id]?.primary?.proposed.contains(configuration.inSync) == false {
+            partitions[id]?.primary?.proposed.append(configuration.inSync)
+        }
         counters.inSyncChanges += 1
         start(
             .write(.put(value: configuration.encoded, ttlMs: nil, condition: .version(version)), .serial),
@@ -261,7 +272,11 @@ extension Node {
     mutating func setChanged(_ id: PartitionID, _ configuration: PartitionConfiguration, _ result: OperationResult) {
         guard let primary = partitions[id]?.primary, primary.epoch == configuration.epoch else { return }
         partitions[id]?.primary?.isChanging = false
-        guard case .written(let answer) = result else { return }
+        guard case .written(let answer) = result else {
+            // Not at every tick: without a majority each attempt fails at once.
+            primary.nextChangeMs = time.monotonicMs + limits.inSyncTimeoutMs
+            return
+        }
         if answer.applied, let version = answer.version {
             describeChange(id, from: primary.configuration, to: configuration)
             settle(id, configuration, version: version)
