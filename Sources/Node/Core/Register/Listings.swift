@@ -51,6 +51,7 @@ extension Node {
         var toRead: [(Key, Int)] = []
         var last: Key?
         var isCut = false
+        var bytes = 0
         while true {
             var next: Key?
             for (index, page) in listing.pages.enumerated() {
@@ -60,7 +61,8 @@ extension Node {
             }
             guard let key = next else { break }
             if let horizon, horizon < key { break }
-            if listing.items.count >= Int(request.limit) {
+            // Pages of many members together may be more than a frame takes.
+            if listing.items.count >= Int(request.limit) || bytes >= WireLimits.scanBytesMax {
                 isCut = true
                 break
             }
@@ -78,6 +80,8 @@ extension Node {
             last = key
             let newest = copies.compactMap { $0 }.max { $0.ballot < $1.ballot }
             guard let newest else { continue }
+            bytes += key.bytes.count
+            if case .value(let value) = newest.cell.content { bytes += value.count }
             if copies.filter({ $0?.ballot == newest.ballot }).count >= ring.quorum {
                 if newest.cell.value(atMs: operations[id].stampMs) != nil {
                     listing.items.append((key, newest.cell))
