@@ -35,4 +35,55 @@ import Wire
         #expect(lone.answers.count == 8_000)
         #expect(lone.node.load.operations == 0)
     }
+
+    @Test func partitionsThatNobodyHasAreForgotten() {
+        var lone = LoneNode()
+        for client in 1...50 as ClosedRange<UInt32> {
+            lone.request(client, .fetch(Fetch(
+                partition: PartitionID(topic: TopicID(UInt64(client % 7)), index: client), offset: 0, bytesMax: 1, waitMs: 0)))
+            for (to, request, _) in lone.takeSent() { lone.answer(request, from: to, .replicaState(ReplicaState(accepted: nil, promised: .zero))) }
+            guard case .error(let error)? = lone.answer(of: client) else {
+                Issue.record("answered \(String(describing: lone.answer(of: client)))")
+                continue
+            }
+            #expect(error.code == .unknownTopic)
+        }
+        #expect(lone.node.partitionCount == 0)
+    }
+
+    @Test func aMergedListingFitsAFrame() throws {
+        var lone = LoneNode()
+        let value = [UInt8](repeating: 1, count: 2 << 20)
+        func accepted(_ node: NodeID) -> AcceptedCell {
+            let ballot = Ballot(time: HybridTime(1), node: node)
+            return AcceptedCell(ballot: ballot, cell: Cell(version: ballot, base: nil, content: .value(value), expiryMs: nil))
+        }
+        // Each member has keys that the other has not: together they are 12 MiB.
+        for index in 0..<3 {
+            let own = accepted(NodeID(1))
+            lone.message(from: NodeID(2), .accept(Accept(key: Key("\(index)-1"), ballot: own.ballot, cell: own.cell, next: nil)))
+        }
+        lone.request(1, .scanRequest(ScanRequest(prefix: [], after: [], limit: 1_000, keysOnly: false)))
+        let scan = try #require(lone.takeSent().first { $0.to == NodeID(2) })
+        let items = (0..<3).map { ReplicaPage.Item(key: Key("\($0)-2"), accepted: accepted(NodeID(2))) }
+        lone.answer(scan.request, from: NodeID(2), .replicaPage(ReplicaPage(items: items, hasMore: false)))
+        // The keys that differ are read, and written back.
+        for _ in 0..<100 where lone.answer(of: 1) == nil {
+            for (to, request, message) in lone.takeSent() {
+                if case .replicaRead(let read) = message {
+                    let has = read.key.bytes.last == UInt8(ascii: "2")
+                    lone.answer(request, from: to, .replicaState(ReplicaState(accepted: has ? accepted(to) : nil, promised: .zero)))
+                } else {
+                    lone.answer(request, from: to, .accepted(AcceptedReply(nextPromised: false)))
+                }
+            }
+            lone.run(forMs: 10)
+        }
+        guard case .scanAnswer(let page)? = lone.answer(of: 1) else {
+            Issue.record("answered \(String(describing: lone.answer(of: 1)))")
+            return
+        }
+        #expect(page.items.map(\.key) == ["0-1", "0-2", "1-1", "1-2"].map { Key($0) })
+        #expect(page.resumeAfter == Key("1-2").bytes)
+    }
 }

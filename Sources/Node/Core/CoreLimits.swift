@@ -43,6 +43,10 @@ package struct CoreLimits: Sendable {
     package var appendBytesMax = 1 << 20
     /// Bytes of batches of one partition that may be sent to a secondary without its answer.
     package var appendWindowBytes = 8 << 20
+    /// Partitions that every tick looks after at least; a node with fewer looks after all of them.
+    package var tickPartitionsMin = 1_024
+    /// Ticks within which all partitions had their turn: ten of 10 ms are the time of a heartbeat.
+    package var tickTurns = 10
     /// Publishes of one partition that may wait for their acknowledgement.
     package var producesWaitingMax = 4_096
     /// Fetches of one partition that may wait for records.

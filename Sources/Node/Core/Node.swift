@@ -50,6 +50,8 @@ package struct Node<Store: NodeStore> {
     // Log/
     var partitions: [PartitionID: Partition] = [:]
     var partitionOrder: [PartitionID] = []
+    /// Place in the order where the next tick goes on.
+    var nextTickedPartition = 0
     var procedures: [ProcedureID: TopicProcedure] = [:]
     var nextProcedure: UInt64 = 0
 
@@ -192,6 +194,9 @@ package struct Node<Store: NodeStore> {
     package mutating func stamp() -> (time: HybridTime, epoch: Epoch) {
         (clock.now(physicalMs: time.wallMs), ring?.epoch ?? .none)
     }
+
+    /// Partitions of which something is kept in memory.
+    package var partitionCount: Int { partitions.count }
 
     /// Operations in flight, replies that wait for the disk, and partitions led.
     package var load: (operations: Int, waitingForDisk: Int, primaries: Int) {

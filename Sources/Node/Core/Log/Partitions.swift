@@ -10,14 +10,34 @@ extension Node {
             let partition = Partition(id: recovered.partition)
             partition.log = ReplicaLog(recovered)
             partition.durableEnd = recovered.endOffset
-            insert(partition)
+            partitions[partition.id] = partition
+            partitionOrder.append(partition.id)
         }
+        partitionOrder.sort()
     }
 
     private mutating func insert(_ partition: Partition) {
         partitions[partition.id] = partition
-        partitionOrder.append(partition.id)
-        partitionOrder.sort()
+        partitionOrder.insert(partition.id, at: place(of: partition.id))
+    }
+
+    /// Where a partition stands, or would stand, in the order.
+    private func place(of id: PartitionID) -> Int {
+        var low = 0
+        var high = partitionOrder.count
+        while low < high {
+            let middle = (low + high) / 2
+            if partitionOrder[middle] < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Forgets a partition of which this node neither has a copy nor serves anything: clients may ask for any number of
+    /// partitions that are another node's, or nobody's.
+    private mutating func forgetIfForeign(_ id: PartitionID) {
+        guard let partition = partitions[id], partition.log == nil, partition.waiting.isEmpty, case .none = partition.role else { return }
+        partitions[id] = nil
+        partitionOrder.remove(at: place(of: id))
     }
 
     /// The partition's entry, made when there is none.
@@ -177,6 +197,7 @@ extension Node {
         let waiting = partitions[id]?.waiting ?? []
         partitions[id]?.waiting = []
         for entry in waiting { refuse(entry.channel, entry.request, code, detail) }
+        forgetIfForeign(id)
     }
 
     /// Tells the partition when its log is durable up to `end`.
@@ -197,18 +218,28 @@ extension Node {
     // MARK: Time, peers and channels
 
     mutating func tickPartitions() {
-        for id in partitionOrder {
+        // A slice at a time when there are many, so that a tick stays short; each has its turn within the time of a
+        // heartbeat.
+        let count = min(partitionOrder.count, max(limits.tickPartitionsMin, partitionOrder.count / limits.tickTurns + 1))
+        if nextTickedPartition >= partitionOrder.count { nextTickedPartition = 0 }
+        let order = partitionOrder
+        for step in 0..<count {
+            let id = order[(nextTickedPartition + step) % order.count]
             switch partitions[id]?.role {
             case .primary?: tickPrimary(id)
             case .none?: tickFollower(id)
             default: break
             }
         }
+        nextTickedPartition += count
     }
 
     /// A replica without a living primary looks at the configuration: it may be its turn.
     private mutating func tickFollower(_ id: PartitionID) {
-        guard ring != nil, let partition = partitions[id], partition.log != nil, time.monotonicMs >= partition.nextLoadMs else { return }
+        guard ring != nil, let partition = partitions[id], partition.log != nil, time.monotonicMs >= partition.nextLoadMs,
+            // After a start, or a death, there may be more to read than may be in flight: clients have a share too.
+            operations.count < limits.operationsMax / 2
+        else { return }
         if let leader = partition.leader, leader != identity.id {
             let isSilent = time.monotonicMs >= partition.leaderHeardMs + limits.operationTimeoutMs
             guard isSilent || isGone(leader) else { return }
