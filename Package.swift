@@ -101,7 +101,7 @@ let package = Package(
         tests(
             "GatewayTests",
             ["Gateway", "StormoClient", "Wire", "FleetRules", httpTypes, hummingbird, hummingbirdCore, nioCore, nioEmbedded, logging, lifecycle]),
-        tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging]),
+        tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging], resources: [.copy("Data")]),
         tests("SpecTests", ["Wire", "WireTransport"]),
         tests("StormoTests", ["Stormo"]),
         tests("ProcessTests", ["Stormo", "StormoClient", "Wire", "WireTransport", nioCore, nioPosix, logging]),

@@ -6,7 +6,7 @@ import Testing
 func energySampleText() throws -> String {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
-    return try String(contentsOf: root.appendingPathComponent("deploy/sample-data/meter.csv"), encoding: .utf8)
+    return try String(contentsOf: root.appendingPathComponent("Tests/AgentTests/Data/household-december-20.csv"), encoding: .utf8)
 }
 
 @Suite struct EnergyMeterFileTests {
@@ -21,6 +21,20 @@ func energySampleText() throws -> String {
     @Test func theExcerptHasTheFiguresOfItsReadme() throws {
         let series = try parse(energySampleText())
         #expect(series.format == .household)
+        #expect(series.samples.count == 2_878)
+        #expect(series.lines.bad == 0)
+        #expect(series.lines.missing == 2)
+        #expect(series.lines.reported.map(\.number) == [2_125, 2_126])
+        #expect(abs(series.totalKwh - 65.7062) < 0.000_05)
+        #expect(series.samples.map(\.kw).max() == 5.988)
+        #expect(series.samples.map(\.amp).max() == 25.4)
+        #expect(series.samples.map(\.volt).min() == 228.91)
+        #expect(series.samples.map(\.volt).max() == 249.48)
+    }
+
+    @Test func theShippedFileHasTheFiguresOfItsReadme() throws {
+        let shipped = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../deploy/sample-data/meter.csv")
+        let series = try parse(String(contentsOf: shipped, encoding: .utf8))
         #expect(series.samples.count == 2_880)
         #expect(series.lines.bad == 0)
         #expect(series.lines.missing == 0)
@@ -33,9 +47,9 @@ func energySampleText() throws -> String {
 
     @Test func localTimeIsTakenToUTC() throws {
         let series = try parse(energySampleText())
-        // 2006-12-16 17:24 and 2006-12-18 17:23 in UTC+1 (`date -d "2006-12-16 17:24 +0100" +%s`).
-        #expect(series.samples.first?.timestampMs == 1_166_286_240_000)
-        #expect(series.samples.last?.timestampMs == 1_166_458_980_000)
+        // 2006-12-20 00:00 and 2006-12-21 23:59 in UTC+1 (`date -d "2006-12-20 00:00 +0100" +%s`).
+        #expect(series.samples.first?.timestampMs == 1_166_569_200_000)
+        #expect(series.samples.last?.timestampMs == 1_166_741_940_000)
     }
 
     @Test func badLinesAreCountedAndNamedNeverFatal() throws {
@@ -139,7 +153,7 @@ func energySampleText() throws -> String {
         let first = play(replay).map(\.reading).filter { $0.piano == 1 }
         #expect(first.map(\.kw) == series.samples.map(\.kw))
         #expect(first.map(\.timestampMs) == series.samples.map(\.timestampMs))
-        #expect(abs((first.last?.kwh ?? 0) - 1_098.5838) < 0.000_05)
+        #expect(abs((first.last?.kwh ?? 0) - 1_065.7062) < 0.000_05)
     }
 
     @Test func floorsDifferByShiftAndFactor() throws {
@@ -149,8 +163,8 @@ func energySampleText() throws -> String {
         let second = play(replay).map(\.reading).filter { $0.piano == 2 }
         #expect(second.count == series.samples.count)
         #expect(second.first?.timestampMs == series.samples[0].timestampMs + 420_000)
-        #expect(abs((second.last?.kwh ?? 0) - (1_000 + 0.8 * 98.5838)) < 0.000_05)
-        #expect(abs((second.map(\.kw).max() ?? 0) - 0.8 * 7.706) < 0.000_6)
+        #expect(abs((second.last?.kwh ?? 0) - (1_000 + 0.8 * 65.7062)) < 0.000_05)
+        #expect(abs((second.map(\.kw).max() ?? 0) - 0.8 * 5.988) < 0.000_6)
     }
 
     @Test func theSpeedFactorShortensTheReplayNotTheData() throws {
