@@ -35,8 +35,9 @@ final class Fetcher: Sendable {
             let id = PartitionID(topic: info.id, index: partition)
             let primary = info.partitions[Int(partition)].primary
             // The wait is what is left beyond the time that an answer may take: failed tries use it up.
-            let answerMs = min(pause.leftMs, engine.configuration.operationTimeoutMs)
-            let wait = min(waitMs, UInt32(clamping: pause.leftMs - answerMs))
+            let leftMs = pause.leftMs
+            let answerMs = min(leftMs, engine.configuration.operationTimeoutMs)
+            let wait = min(waitMs, UInt32(clamping: leftMs - answerMs))
             let request = Fetch(partition: id, offset: offset, bytesMax: UInt32(clamping: max(1, bytesMax)), waitMs: wait)
             do throws(ClientError) {
                 guard primary != .none else {
