@@ -86,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "Stormo",
             dependencies: [
-                "Wire", "WireTransport", "StormoClient", "NodeShell", "NodeCore", "NodeStorage", "Gateway", "Fleet", "Energy", "FleetRules",
+                "Wire", "WireTransport", "StormoClient", "Membership", "NodeShell", "NodeCore", "NodeStorage", "Gateway", "Fleet", "Energy", "FleetRules",
                 "EnergyRules", arguments, logging, lifecycle, unixSignals, nioCore, nioPosix,
                 .product(name: "Yams", package: "Yams"), .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -103,7 +103,12 @@ let package = Package(
             ["Gateway", "StormoClient", "Wire", "FleetRules", httpTypes, hummingbird, hummingbirdCore, nioCore, nioEmbedded, logging, lifecycle]),
         tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging], resources: [.copy("Data")]),
         tests("SpecTests", ["Wire", "WireTransport"]),
-        tests("StormoTests", ["Stormo"]),
+        tests(
+            "StormoTests",
+            [
+                "Stormo", "Wire", "WireTransport", "StormoClient", "Membership", "NodeCore", "NodeStorage", "NodeShell", "Gateway", "Fleet",
+                "FleetRules", "Energy", "EnergyRules", arguments, logging, .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
         tests("ProcessTests", ["Stormo", "StormoClient", "Wire", "WireTransport", nioCore, nioPosix, logging]),
         tests("TidyTests", []),
     ]

@@ -32,6 +32,26 @@ import Testing
         #expect(powerEdges([10, 10, 10.001]) == [2])
     }
 
+    /// Strictly over and strictly under, as the pages mark values.
+    @Test func everyLimitItselfIsAllowed() {
+        let limit = FloorThresholds(kw: 10, amp: 32, voltMin: 207, voltMax: 253, dkwh: 0.25)
+        func types(kwh: Double, kw: Double, amp: Double, volt: Double) -> [AlertType] {
+            var detector = ThresholdDetector()
+            let own = Thresholds(standard: limit)
+            _ = detector.handle(reading(kwh: 100, seconds: 0), thresholds: own, nowMs: start + 3_600_000)
+            return detector.handle(
+                reading(kwh: kwh, kw: kw, amp: amp, volt: volt, seconds: 60), thresholds: own,
+                nowMs: start + 3_600_000
+            ).map(\.type)
+        }
+        #expect(types(kwh: 100.25, kw: 10, amp: 32, volt: 253) == [])
+        #expect(types(kwh: 100.25, kw: 10, amp: 32, volt: 207) == [])
+        #expect(
+            types(kwh: 100.25.nextUp, kw: 10.0.nextUp, amp: 32.0.nextUp, volt: 253.0.nextUp)
+                == [.kwOver, .ampOver, .voltOver, .dkwhOver])
+        #expect(types(kwh: 100, kw: 0, amp: 0, volt: 207.0.nextDown) == [.voltUnder])
+    }
+
     @Test func noiseAroundTheThresholdIsOneAlert() {
         // Back only at 9.5 kW (5 % below): 9.51 does not end the excess, 9.5 does.
         #expect(powerEdges([10.1, 9.9, 10.1, 9.51, 10.1]) == [0])

@@ -47,6 +47,9 @@ package struct AlertDocument: Equatable, Sendable, Codable {
     /// Who took care of it.
     package var acknowledgedBy: String?
 
+    /// Whether a silence covered it when it was raised: it is kept, but was not published, and nobody needs to read it.
+    package var isSilenced = false
+
     /// The mark of an alert whose event is not published yet: whoever finds it publishes. Never leaves the store.
     var isUnpublished = false
 
@@ -55,7 +58,7 @@ package struct AlertDocument: Equatable, Sendable, Codable {
         id = alert.id
         piano = alert.piano
         type = alert.type.rawValue
-        metric = alert.type.metric
+        metric = alert.type.metric.rawValue
         value = alert.value
         threshold = alert.threshold
         severity = alert.severity
@@ -66,10 +69,14 @@ package struct AlertDocument: Equatable, Sendable, Codable {
     enum CodingKeys: String, CodingKey {
         case id, piano, type, metric, value, threshold, expected, score, severity, timestamp, read
         case acknowledgedBy = "acknowledged_by"
+        case isSilenced = "silenced"
         case isUnpublished = "unpublished"
     }
 
-    /// Writes the members of the contract, and the mark where it is set.
+    /// Whether it counts as unread.
+    package var isUnread: Bool { !read && !isSilenced }
+
+    /// Writes the members of the contract, and the marks where they are set.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)
@@ -84,6 +91,7 @@ package struct AlertDocument: Equatable, Sendable, Codable {
         try container.encode(EnergyTime.text(timestampMs), forKey: .timestamp)
         try container.encode(read, forKey: .read)
         try container.encodeIfPresent(acknowledgedBy, forKey: .acknowledgedBy)
+        if isSilenced { try container.encode(true, forKey: .isSilenced) }
         if isUnpublished { try container.encode(true, forKey: .isUnpublished) }
     }
 
@@ -98,6 +106,7 @@ package struct AlertDocument: Equatable, Sendable, Codable {
         id = try container.decodeIfPresent(String.self, forKey: .id) ?? id
         read = try container.decodeIfPresent(Bool.self, forKey: .read) ?? false
         acknowledgedBy = try container.decodeIfPresent(String.self, forKey: .acknowledgedBy)
+        isSilenced = try container.decodeIfPresent(Bool.self, forKey: .isSilenced) ?? false
         isUnpublished = try container.decodeIfPresent(Bool.self, forKey: .isUnpublished) ?? false
     }
 
@@ -185,7 +194,7 @@ private struct AlertInput: Decodable {
 
     /// The quantity that a type is about, for reports that do not name it.
     private static func metric(of type: String) -> String {
-        if let known = AlertType(rawValue: type) { return known.metric }
+        if let known = AlertType(rawValue: type) { return known.metric.rawValue }
         return type.split(separator: "_").last.map(String.init) ?? type
     }
 }

@@ -23,6 +23,11 @@ package struct DetectorConfiguration: Sendable {
 /// judge, store the floors' states together with the alerts that came of them, raise the alerts, and only then commit
 /// the offset. A detector that has lost its partition is refused at the second step and raises nothing; one that dies
 /// after it leaves the alerts in the states, and the next one raises them. An alert that is out is not raised again.
+///
+/// It also learns each floor's baseline. What a reading says waits in the floor's state until there is enough of it, and
+/// is then taken into the baseline by one compare-and-set, after the alerts are out. A baseline takes nothing that is not
+/// newer than what it has, so whatever is left of a detector that died between those two writes, the next one makes the
+/// same of it: nothing is learned twice, nothing is missed.
 package final class Detector: Service, Sendable {
     /// What it has done since its start.
     package struct Counters: Equatable, Sendable {
@@ -34,10 +39,16 @@ package final class Detector: Service, Sendable {
         package var unreadable = 0
         /// Alerts stored and published.
         package var alerts = 0
+        /// Alerts stored and not published, since a silence covers them.
+        package var silenced = 0
         /// Alerts equal to one shortly before.
         package var suppressed = 0
         /// Batches judged again because another detector had the floor.
         package var overtaken = 0
+        /// Readings that baselines have learned.
+        package var learned = 0
+        /// Readings that were learned before their state was stored, because too many waited.
+        package var learnedEarly = 0
     }
 
     private struct State {
@@ -99,25 +110,34 @@ package final class Detector: Service, Sendable {
         for reading in readings {
             if alerts[reading.piano] == nil { floors.append(reading.piano) }
             alerts[reading.piano, default: []] +=
-                memory.detector.handle(reading, thresholds: thresholds, nowMs: nowMs).map { AlertDocument($0) }
+                memory.handle(reading, thresholds: thresholds, nowMs: nowMs).map { AlertDocument($0) }
         }
         let found = floors.flatMap { alerts[$0] ?? [] }
-        var raised = RaisedAlerts(published: found)
-        if !configuration.isDryRun {
+        let end = RecordPosition(partition: partition, offset: last.position.offset + 1)
+        var raised = RaisedAlerts()
+        if configuration.isDryRun {
+            raised.published = try await store.silencing(found).filter { !$0.isSilenced }
+            raised.silenced = found.count - raised.published.count
+            for floor in floors { memory.learned(floor: floor) }
+        } else {
             raised = try await store.raise(left, inOrder: true)
-            try await keep(floors, alerts, of: &memory, partition: partition, offset: last.position.offset + 1)
+            let early = try await learn(memory.floorsOverfull(of: floors), of: &memory, end)
+            try await keep(floors, alerts, of: &memory, end)
             raised.add(try await store.raise(found, inOrder: true))
+            state.withLock { $0.counters.learnedEarly += early }
         }
         report(raised)
         let after = memory.detector.counters
         state.withLock { state in
-            state.memories[partition] = memory
             state.counters.judged += after.judged - before.judged
             state.counters.ignored += after.late + after.duplicates - before.late - before.duplicates
             state.counters.unreadable += records.count - readings.count
             state.counters.alerts += raised.published.count
+            state.counters.silenced += raised.silenced
             state.counters.suppressed += raised.suppressed
         }
+        if !configuration.isDryRun { _ = try await learn(memory.floorsToLearn(of: floors), of: &memory, end) }
+        state.withLock { $0.memories[partition] = memory }
     }
 
     private func readable(_ records: [PositionedRecord], nowMs: Int64) -> [Reading] {
@@ -158,7 +178,8 @@ package final class Detector: Service, Sendable {
         var left: [AlertDocument] = []
         for (floor, value) in zip(floors, stored) {
             let document = store.decode(DetectorDocument.self, value?.value, EnergyKeys.detector(floor: floor))
-            memory.load(floor: floor, state: document?.state, version: value?.version)
+            memory.load(
+                floor: floor, state: document?.state, waiting: document?.waiting ?? [], version: value?.version)
             left += document?.alerts ?? []
         }
         return left
@@ -167,14 +188,17 @@ package final class Detector: Service, Sendable {
     /// Stores the floors' states with their alerts. When another detector has changed one, this batch is not ours any
     /// more.
     private func keep(
-        _ floors: [Int], _ alerts: [Int: [AlertDocument]], of memory: inout DetectorMemory, partition: UInt32,
-        offset: UInt64
+        _ floors: [Int], _ alerts: [Int: [AlertDocument]], of memory: inout DetectorMemory,
+        _ end: RecordPosition
     ) async throws(ClientError) {
         typealias Write = (floor: Int, value: [UInt8], condition: Condition)
         let writes: [Write] = floors.compactMap { floor in
             guard let state = memory.detector.state(floor: floor) else { return nil }
             let found = alerts[floor].flatMap { $0.isEmpty ? nil : $0 }
-            let document = DetectorDocument(partition: partition, offset: offset, state: state, alerts: found)
+            let waiting = memory.waiting(floor: floor)
+            let document = DetectorDocument(
+                partition: end.partition, offset: end.offset, state: state, alerts: found,
+                waiting: waiting.isEmpty ? nil : waiting)
             guard let value = store.bytes(of: document) else { return nil }
             return (floor, value, memory.condition(floor: floor))
         }
@@ -184,12 +208,36 @@ package final class Detector: Service, Sendable {
                 EnergyKeys.detector(floor: write.floor), write.value, if: write.condition)
         }
         for (write, answer) in zip(writes, answers) {
-            guard answer.applied else {
-                state.withLock { $0.counters.overtaken += 1 }
-                throw .overloaded("another detector has judged floor \(write.floor); judging again from its state")
-            }
+            guard answer.applied else { throw overtaken(floor: write.floor) }
             memory.stored(floor: write.floor, version: answer.version)
         }
+    }
+
+    /// Has floors' baselines learn what waits, and says how many readings that were. When another detector has changed
+    /// one, this batch is not ours any more.
+    private func learn(
+        _ floors: [Int], of memory: inout DetectorMemory, _ end: RecordPosition
+    ) async throws(ClientError) -> Int {
+        guard !floors.isEmpty else { return 0 }
+        let lessons = floors.map { (floor: $0, observations: memory.waiting(floor: $0)) }
+        let answers = try await pipelined(lessons, inFlightMax: store.settings.inFlightMax) {
+            lesson throws(ClientError) in
+            try await self.store.learn(
+                lesson.observations, floor: lesson.floor, partition: end.partition, offset: end.offset)
+        }
+        var learned = 0
+        for (lesson, isLearned) in zip(lessons, answers) {
+            guard isLearned else { throw overtaken(floor: lesson.floor) }
+            memory.learned(floor: lesson.floor)
+            learned += lesson.observations.count
+        }
+        state.withLock { $0.counters.learned += learned }
+        return learned
+    }
+
+    private func overtaken(floor: Int) -> ClientError {
+        state.withLock { $0.counters.overtaken += 1 }
+        return .overloaded("another detector has judged floor \(floor); judging again from its state")
     }
 
     private func report(_ raised: RaisedAlerts) {

@@ -32,6 +32,25 @@ package struct EnergyAgentSettings: Sendable {
     /// (`NOTIFY_SUPPRESS_SECS`, 60 s).
     package var suppressMs: Int64 = 60_000
 
+    /// Silences in force at once: each alert is compared with all of them.
+    package var silencesMax = 500
+
+    /// Most silences that a listing looks at: twice what may be, since two gateways may add the last one at the same
+    /// time.
+    package var silencesScanMax = 1_000
+
+    /// Observations of a floor that wait before its baseline learns them: between half of this and the whole, another
+    /// number for each floor, so that floors which report together are not written together. A baseline of 64 KiB is
+    /// then written every 15 to 30 minutes of readings each 30 s, and a detector's state carries at most 4 KiB of
+    /// observations until that is done.
+    package var baselineEvery = 60 {
+        didSet { baselineEvery = max(1, baselineEvery) }
+    }
+
+    /// Observations of one floor that may wait in its stored state, 16 KiB; with more, when a consumer catches up, the
+    /// baseline learns them before the state is stored.
+    package var baselineWaitingMax = 240
+
     /// Requests of one batch that are in flight at once: enough to fill a round trip, a fraction of what the client
     /// takes.
     package var inFlightMax = 256

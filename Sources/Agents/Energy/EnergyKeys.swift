@@ -16,6 +16,9 @@ package enum EnergyKeys {
     /// What an alert's key begins with.
     package static let alertsPrefix = "alerts:"
 
+    /// What a silence's key begins with.
+    package static let silencesPrefix = "silences:"
+
     /// The limits of the building.
     package static let thresholds = Key("energy:thresholds")
 
@@ -37,11 +40,17 @@ package enum EnergyKeys {
     /// What the detector remembers of the floor.
     package static func detector(floor: Int) -> Key { Key(floorPrefix(floor) + "detector") }
 
+    /// What is usual on the floor, as far as it has been learned.
+    package static func baseline(floor: Int) -> Key { Key(floorPrefix(floor) + "baseline") }
+
     /// The floor's last alert of a type, which later ones are compared with.
     package static func lastAlert(floor: Int, type: String) -> Key { Key(floorPrefix(floor) + "alerted:" + type) }
 
     /// An alert, by its id: `alerts:{piano}:{epoch}:{type}`.
     package static func alert(id: String) -> Key { Key(alertsPrefix + id) }
+
+    /// A silence, by its id: `silences:{id}`.
+    package static func silence(id: String) -> Key { Key(silencesPrefix + id) }
 
     /// The timestamp of a reading's key, nil for every other key of the floor.
     package static func timestampText(of key: Key, floor: Int) -> String? {

@@ -7,6 +7,8 @@ import Wire
 package struct RaisedAlerts: Equatable, Sendable {
     /// Alerts published by this call.
     package var published: [AlertDocument] = []
+    /// Alerts stored by this call and not published, since a silence covers them.
+    package var silenced = 0
     /// Alerts that were equal to one shortly before.
     package var suppressed = 0
     /// Alerts that had been raised and published before.
@@ -14,6 +16,7 @@ package struct RaisedAlerts: Equatable, Sendable {
 
     mutating func add(_ other: RaisedAlerts) {
         published += other.published
+        silenced += other.silenced
         suppressed += other.suppressed
         repeated += other.repeated
     }
@@ -24,13 +27,14 @@ extension EnergyStore {
     ///
     /// The document is written first, with a mark; the mark goes when its event is durable. Whoever raises the alert
     /// again finds the mark and publishes, so document and event cannot part; consumers drop duplicates by id.
-    /// `inOrder` says that alerts of a floor are raised in the order of time (a detector's are).
+    /// `inOrder` says that alerts of a floor are raised in the order of time (a detector's are). An alert that a silence
+    /// covers now is stored with its mark and not published; being raised again does not change that.
     package func raise(_ alerts: [AlertDocument], inOrder: Bool) async throws(ClientError) -> RaisedAlerts {
         guard !alerts.isEmpty else { return RaisedAlerts() }
         // Alerts of one floor follow one another; floors go at the same time.
         var order: [Int] = []
         var groups: [Int: [AlertDocument]] = [:]
-        for alert in alerts {
+        for alert in try await silencing(alerts) {
             if groups[alert.piano] == nil { order.append(alert.piano) }
             groups[alert.piano, default: []].append(alert)
         }
@@ -43,9 +47,8 @@ extension EnergyStore {
         }
         var sum = RaisedAlerts()
         for result in results { sum.add(result) }
-        if !sum.published.isEmpty,
-            raisedSinceTrim.add(sum.published.count, every: settings.notificationsTrimEvery)
-        {
+        let stored = sum.published.count + sum.silenced
+        if stored > 0, raisedSinceTrim.add(stored, every: settings.notificationsTrimEvery) {
             try await trimNotifications()
         }
         return sum
@@ -62,13 +65,13 @@ extension EnergyStore {
     /// Decides about an alert; an accepted one has taken the last one's place when this returns.
     private func admit(_ alert: AlertDocument, inOrder: Bool) async throws(ClientError) -> LastAlert.Decision {
         let key = EnergyKeys.lastAlert(floor: alert.piano, type: alert.type)
-        let mark = LastAlert(id: alert.id, timestampMs: alert.timestampMs)
+        let mark = LastAlert(id: alert.id, timestampMs: alert.timestampMs, isSilenced: alert.isSilenced)
         guard let value = bytes(of: mark) else { return .suppress }
         var stored = try await client.get(key)
         for _ in 0..<settings.casAttemptsMax {
             let decision = LastAlert.decide(
-                id: alert.id, timestampMs: alert.timestampMs, last: decode(LastAlert.self, stored?.value, key),
-                windowMs: settings.suppressMs, inOrder: inOrder)
+                id: alert.id, timestampMs: alert.timestampMs, isSilenced: alert.isSilenced,
+                last: decode(LastAlert.self, stored?.value, key), windowMs: settings.suppressMs, inOrder: inOrder)
             guard decision == .accept else { return decision }
             let answer = try await client.compareAndSet(
                 key, value, if: stored.map { .version($0.version) } ?? .absent)
@@ -81,7 +84,7 @@ extension EnergyStore {
     private func store(_ alert: AlertDocument, creating: Bool) async throws(ClientError) -> RaisedAlerts {
         let key = EnergyKeys.alert(id: alert.id)
         var marked = alert
-        marked.isUnpublished = true
+        marked.isUnpublished = !alert.isSilenced
         if creating {
             guard let value = bytes(of: marked) else { return RaisedAlerts() }
             let answer = try await client.compareAndSet(key, value, if: .absent)
@@ -90,6 +93,8 @@ extension EnergyStore {
                     present.isUnpublished
                 else { return RaisedAlerts(repeated: 1) }
                 marked = present
+            } else if alert.isSilenced {
+                return RaisedAlerts(silenced: 1)
             }
         } else {
             guard let present = decode(AlertDocument.self, try await client.get(key)?.value, key),
@@ -117,7 +122,7 @@ extension EnergyStore {
     // MARK: Notifications
 
     /// The stored alerts, newest first. `sinceMs` is inclusive, ms since 1970; `unread` true asks for the unread only,
-    /// false for the read only.
+    /// false for the others: read, or silenced.
     package func notifications(
         limit: Int = 100, sinceMs: Int64? = nil, unread: Bool? = nil
     ) async throws(ClientError) -> [AlertDocument] {
@@ -126,7 +131,7 @@ extension EnergyStore {
             sinceMs: sinceMs, unread: unread)
     }
 
-    /// How many of the stored alerts nobody has read.
+    /// How many of the stored alerts somebody should still read; silenced ones do not count.
     package func unreadCount() async throws(ClientError) -> Int {
         NotificationList.select(
             try await storedAlerts(), kept: settings.notificationsMax, limit: settings.notificationsMax, sinceMs: nil,

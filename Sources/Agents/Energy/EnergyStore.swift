@@ -9,9 +9,7 @@ package import Wire
 /// A document that somebody has overwritten with something else is treated as if it were not there, and logged: one
 /// bad value does not stop a listing or an agent.
 package struct EnergyStore: Sendable {
-    /// The cluster they are in.
     package let client: StormoClient
-    /// Its bounds and times.
     package let settings: EnergyAgentSettings
     let logger: Logger
     let raisedSinceTrim: RaisedCounter

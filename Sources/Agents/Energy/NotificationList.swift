@@ -1,14 +1,14 @@
 /// What the stored alerts look like from outside: newest first, at most as many as are kept.
 package enum NotificationList {
     /// The newest alerts that fit the question. `sinceMs` is inclusive, ms since 1970; `unread` true asks for those
-    /// that nobody has read, false for those that somebody has, nil for both.
+    /// that somebody should still read, false for the others (read, or silenced), nil for both.
     static func select(
         _ alerts: [AlertDocument], kept: Int, limit: Int, sinceMs: Int64?, unread: Bool?
     ) -> [AlertDocument] {
         let newest = alerts.sorted { isNewer($0.timestampMs, $0.id, $1.timestampMs, $1.id) }.prefix(kept)
         let matching = newest.lazy.filter { alert in
             if let sinceMs, alert.timestampMs < sinceMs { return false }
-            if let unread, alert.read == unread { return false }
+            if let unread, alert.isUnread != unread { return false }
             return true
         }
         return Array(matching.prefix(max(0, limit)))

@@ -1,4 +1,4 @@
-/// What a threshold alert is about. The raw values are the contract's words.
+/// What a threshold alert is about: strictly above or below a limit, which itself is allowed. The raw values are the contract's words.
 package enum AlertType: String, CaseIterable, Codable, Sendable {
     /// Power above the threshold.
     case kwOver = "kw_over"
@@ -11,13 +11,13 @@ package enum AlertType: String, CaseIterable, Codable, Sendable {
     /// The register grew by more than the threshold since the floor's previous reading.
     case dkwhOver = "dkwh_over"
 
-    /// The measured quantity: `kw`, `amp`, `volt` or `dkwh`.
-    package var metric: String {
+    /// The measured quantity.
+    package var metric: Metric {
         switch self {
-        case .kwOver: "kw"
-        case .ampOver: "amp"
-        case .voltOver, .voltUnder: "volt"
-        case .dkwhOver: "dkwh"
+        case .kwOver: .kw
+        case .ampOver: .amp
+        case .voltOver, .voltUnder: .volt
+        case .dkwhOver: .dkwh
         }
     }
 }

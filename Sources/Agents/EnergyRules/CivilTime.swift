@@ -35,6 +35,13 @@ enum CivilTime {
         return days * dayMs + Int64(seconds) * 1_000
     }
 
+    /// Half hour of the week, 0 (Monday 00:00) to 335, at an offset from UTC.
+    static func halfHourOfWeek(ms: Int64, utcOffsetMinutes: Int) -> Int {
+        // 1970-01-01 was a Thursday: its week had begun three days before.
+        let sinceMonday = ms + Int64(utcOffsetMinutes) * 60_000 + 3 * dayMs
+        return Int((floorDivide(sinceMonday, 1_800_000) % 336 + 336) % 336)
+    }
+
     /// Weekday (0 is Monday) and hour of the day (0 up to 24, with fraction) at an offset from UTC.
     static func weekdayAndHour(ms: Int64, utcOffsetMinutes: Int) -> (weekday: Int, hour: Double) {
         let local = ms + Int64(utcOffsetMinutes) * 60_000

@@ -6,6 +6,12 @@ package struct EnergySettings: Equatable, Sendable {
     /// When a threshold detector speaks and when it keeps silent.
     package var detector = DetectorSettings()
 
+    /// By which clock the baselines tell the half hours of the week.
+    package var baseline = BaselineSettings()
+
+    /// What a silence may ask for.
+    package var silence = SilenceLimits()
+
     /// The building that the synthetic meters are in.
     package var simulator = SimulatorSettings()
 
@@ -72,6 +78,39 @@ package struct DetectorSettings: Equatable, Sendable {
 
     /// From this deviation on they are critical: 5 % beyond a limit that is already 10 % off the nominal voltage.
     package var voltageCritical = 0.05
+
+    /// The defaults.
+    package init() {}
+}
+
+/// By which clock the baselines tell the half hours of the week.
+package struct BaselineSettings: Equatable, Sendable {
+    /// Offset from UTC, minutes, at most 14 hours either way. Fixed through the year, so that every week has
+    /// the same 336 half hours. A baseline that was learned at another offset is begun anew.
+    package var utcOffsetMinutes = 0 {
+        didSet { utcOffsetMinutes = min(840, max(-840, utcOffsetMinutes)) }
+    }
+
+    /// The offset as text: `UTC`, `UTC+01:00`.
+    package static func zoneName(utcOffsetMinutes: Int) -> String {
+        guard utcOffsetMinutes != 0 else { return "UTC" }
+        let minutes = utcOffsetMinutes.magnitude
+        func digits(_ number: UInt) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return "UTC\(utcOffsetMinutes < 0 ? "-" : "+")\(digits(minutes / 60)):\(digits(minutes % 60))"
+    }
+
+    /// The defaults.
+    package init() {}
+}
+
+/// What a silence may ask for.
+package struct SilenceLimits: Equatable, Sendable {
+    /// The longest silence, ms: a year and a day. Who never wants to hear of something raises its threshold.
+    package var longestMs: Int64 = 366 * 86_400_000
+
+    /// The longest comment, bytes of UTF-8: a paragraph. Every alert is compared with all silences, which are listed
+    /// with their comments.
+    package var commentBytesMax = 1_000
 
     /// The defaults.
     package init() {}

@@ -29,6 +29,13 @@ package struct FloorState: Equatable, Codable, Sendable {
     /// A floor of which nothing is known.
     package init() {}
 
+    /// By how much the register has grown up to a reading, kWh; nil when no reading has been seen, or when the
+    /// register went back: the meter was exchanged or reset, and there is no increase to tell.
+    package func increase(to kwh: Double) -> Double? {
+        guard let lastKwh, kwh >= lastKwh else { return nil }
+        return kwh - lastKwh
+    }
+
     /// The memory of one alert type.
     package subscript(type: AlertType) -> Condition {
         get {

@@ -30,7 +30,7 @@ struct ThresholdBound {
         }
     }
 
-    /// Whether `value` is beyond the limit; the limit itself is allowed.
+    /// Whether `value` is beyond the limit, strictly: the limit itself is allowed.
     func isPassed(by value: Double) -> Bool {
         isUpper ? value > threshold : value < threshold
     }

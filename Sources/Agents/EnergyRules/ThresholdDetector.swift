@@ -1,5 +1,8 @@
 /// Decides which readings raise threshold alerts.
 ///
+/// **The limit itself is allowed.** "Over" is strictly more than the limit and "under" strictly less, here as in what
+/// the pages show in red.
+///
 /// **Edge-triggered.** An alert is raised when a value passes its threshold, and not again until the value has come
 /// back by the hysteresis.
 ///
@@ -88,9 +91,8 @@ package struct ThresholdDetector: Sendable {
             case .ampOver: value = reading.amp
             case .voltOver, .voltUnder: value = reading.volt
             case .dkwhOver:
-                // A register that went back is a meter exchanged or reset: there is no increase to judge.
-                guard let last = state.lastKwh, reading.kwh >= last else { continue }
-                value = reading.kwh - last
+                guard let increase = state.increase(to: reading.kwh) else { continue }
+                value = increase
             }
             let bound = ThresholdBound(type: type, limit: limit, settings: settings)
             var condition = state[type]

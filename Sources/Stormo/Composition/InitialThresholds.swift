@@ -3,6 +3,7 @@ import EnergyRules
 import Logging
 import ServiceLifecycle
 import StormoClient
+import Wire
 import WireTransport
 
 /// A detector that first puts thresholds in force, when nobody has set any: a new cluster then judges its floors by what

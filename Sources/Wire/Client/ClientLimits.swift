@@ -3,11 +3,10 @@ enum ClientLimits {
     /// How often operations in flight are looked over for their deadlines, in milliseconds: one pass over all of them
     /// instead of a timer for each. Deadlines are kept to this precision.
     static let sweepMs: Int64 = 20
-    /// A node that has not answered a read for a fifth of its whole time gets a rival: a hung node costs a caller that
-    /// much once, and the next callers nothing until it has spoken again.
-    static let attemptShare: UInt64 = 5
-    /// Shortest time that a node is given to answer a read, in milliseconds: a slow disk is no reason to ask twice.
-    static let attemptMsMin: UInt64 = 250
+    /// How long a node is given to answer a read before another is asked too, in milliseconds: a fifth of the whole
+    /// time, so that a hung node costs a caller that much once, and the next callers nothing until it has spoken again;
+    /// but not less than a slow disk may need.
+    static func attemptMs(_ timeoutMs: UInt64) -> UInt64 { max(250, timeoutMs / 5) }
     /// How much longer a write that is in flight at its deadline may wait, in milliseconds: the coordinator's own
     /// deadline is the same length, and its answer says more than `outcomeUnknown`.
     static let answerGraceMs: Int64 = 200

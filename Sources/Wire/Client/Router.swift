@@ -86,7 +86,7 @@ extension RouterEngine {
     ) async throws(ClientError) -> Message {
         try RequestCheck.check(message)
         let timeoutMs = timeoutMs ?? configuration.operationTimeoutMs
-        let attemptMs = max(ClientLimits.attemptMsMin, timeoutMs / ClientLimits.attemptShare) + waitMs
+        let attemptMs = ClientLimits.attemptMs(timeoutMs) + waitMs
         let make = { (continuation: CheckedContinuation<Result<Message, ClientError>, Never>) in
             Operation(
                 message: message, route: route, safety: safety, timeoutMs: timeoutMs + waitMs, attemptMs: attemptMs,

@@ -404,7 +404,7 @@ final class RouterEngine: @unchecked Sendable {
         counters.refreshes.count()
         let operation = Operation(
             message: .clusterRequest, route: node.map { .primary($0) } ?? .anyNode, safety: .repeatable,
-            timeoutMs: configuration.operationTimeoutMs, attemptMs: ClientLimits.attemptMsMin,
+            timeoutMs: configuration.operationTimeoutMs, attemptMs: ClientLimits.attemptMs(configuration.operationTimeoutMs),
             completion: .engine { [weak self] result in self?.refreshed(result) })
         dispatch(operation, .now())
         flush()
