@@ -151,7 +151,8 @@ extension Node {
             if !missing.isEmpty { return createPartitions(id, topic, missing) }
         }
         procedures[id] = nil
-        reply(procedure.channel, procedure.request, .topics(Topics(topics: procedure.topics.map { describe($0, procedure.partitions) })))
+        let byTopic = Dictionary(grouping: procedure.partitions) { $0.id.topic }
+        reply(procedure.channel, procedure.request, .topics(Topics(topics: procedure.topics.map { describe($0, byTopic[$0.id] ?? []) })))
     }
 
     /// Places the partitions: replicas follow the partition's token on the ring, and the first one, the nominated
@@ -177,8 +178,8 @@ extension Node {
         }
     }
 
-    private func describe(_ topic: TopicRegister, _ all: [(id: PartitionID, configuration: PartitionConfiguration)]) -> TopicInfo {
-        let infos = all.filter { $0.id.topic == topic.id }.map { entry in
+    private func describe(_ topic: TopicRegister, _ entries: [(id: PartitionID, configuration: PartitionConfiguration)]) -> TopicInfo {
+        let infos = entries.map { entry in
             let own = partitions[entry.id]
             let primary = own?.primary
             return PartitionInfo(
