@@ -33,6 +33,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     private var hasJoined = false
     private var refusals: [String: ErrorMessage] = [:]
 
+    private var spareOutputs: [NodeOutput] = []
+
     // Connections that were written to since the last flush.
     private var unflushed: [Connection] = []
 
@@ -105,9 +107,12 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
 
     /// Does what the core has said. Frames are only encoded here; they leave with the end of the turn.
     private func perform() {
+        // Two buffers in turn: clearing one that is still being looked at would allocate a new one for every frame.
+        var outputs: [NodeOutput] = []
+        swap(&outputs, &spareOutputs)
         while !core.outputs.isEmpty {
-            let outputs = core.outputs
-            core.outputs.removeAll(keepingCapacity: true)
+            outputs.removeAll(keepingCapacity: true)
+            swap(&outputs, &core.outputs)
             for output in outputs {
                 switch output {
                 case .send(let node, let request, let message):
@@ -121,6 +126,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
                 }
             }
         }
+        outputs.removeAll(keepingCapacity: true)
+        swap(&outputs, &spareOutputs)
     }
 
     private func send(_ message: Message, _ request: RequestID, answer: Bool, on connection: Connection) {
