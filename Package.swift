@@ -23,13 +23,17 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A target of production code.
-func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(path)", resources: resources, swiftSettings: settings)
+func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil)
+    -> Target
+{
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(path)", resources: resources, swiftSettings: settings)
 }
 
 /// A target of tests, in the folder of its name.
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
 }
 
 let package = Package(
@@ -56,10 +60,12 @@ let package = Package(
         .systemLibrary(name: "CLZ4", path: "Sources/Wire/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         library("Wire", "Wire/Protocol", ["CLZ4"]),
         library("WireTransport", "Wire/Transport", ["Wire", nioCore, nioPosix, logging, crypto, deque]),
-        library("StormoClient", "Wire/Client", ["Wire", "WireTransport", "Membership", nioCore, nioPosix, logging, deque]),
+        library(
+            "StormoClient", "Wire/Client", ["Wire", "WireTransport", "Membership", nioCore, nioPosix, logging, deque]),
 
         // Node: what a cluster member decides, keeps and does.
-        .systemLibrary(name: "CSQLite", path: "Sources/Node/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/Node/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         library("Membership", "Node/Membership", ["Wire"]),
         library("NodeCore", "Node/Core", ["Wire", "Membership", deque]),
         library("NodeStorage", "Node/Storage", ["Wire", "NodeCore", "CSQLite", deque]),
@@ -71,8 +77,10 @@ let package = Package(
         library(
             "Gateway", "Gateway",
             [
-                "Wire", "WireTransport", "StormoClient", "FleetRules", "EnergyRules", "Fleet", "Energy", hummingbird, httpTypes, nioCore, logging,
-                lifecycle, crypto, .product(name: "CryptoExtras", package: "swift-crypto"), .product(name: "JWTKit", package: "jwt-kit"),
+                "Wire", "WireTransport", "StormoClient", "FleetRules", "EnergyRules", "Fleet", "Energy", hummingbird,
+                httpTypes, nioCore, logging,
+                lifecycle, crypto, .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
             ],
             resources: [.copy("Web")]),
 
@@ -86,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "Stormo",
             dependencies: [
-                "Wire", "WireTransport", "StormoClient", "Membership", "NodeShell", "NodeCore", "NodeStorage", "Gateway", "Fleet", "Energy", "FleetRules",
+                "Wire", "WireTransport", "StormoClient", "Membership", "NodeShell", "NodeCore", "NodeStorage",
+                "Gateway", "Fleet", "Energy", "FleetRules",
                 "EnergyRules", arguments, logging, lifecycle, unixSignals, nioCore, nioPosix,
                 .product(name: "Yams", package: "Yams"), .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -100,14 +109,21 @@ let package = Package(
         tests("NodeStorageTests", ["NodeStorage", "NodeCore", "Wire", "CSQLite"]),
         tests(
             "GatewayTests",
-            ["Gateway", "StormoClient", "Wire", "FleetRules", httpTypes, hummingbird, hummingbirdCore, nioCore, nioEmbedded, logging, lifecycle]),
-        tests("AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging], resources: [.copy("Data")]),
+            [
+                "Gateway", "StormoClient", "Wire", "FleetRules", httpTypes, hummingbird, hummingbirdCore, nioCore,
+                nioEmbedded, logging, lifecycle,
+            ]),
+        tests(
+            "AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging],
+            resources: [.copy("Data")]),
         tests("SpecTests", ["Wire", "WireTransport"]),
         tests(
             "StormoTests",
             [
-                "Stormo", "Wire", "WireTransport", "StormoClient", "Membership", "NodeCore", "NodeStorage", "NodeShell", "Gateway", "Fleet",
-                "FleetRules", "Energy", "EnergyRules", arguments, logging, .product(name: "Histogram", package: "hdrhistogram-swift"),
+                "Stormo", "Wire", "WireTransport", "StormoClient", "Membership", "NodeCore", "NodeStorage", "NodeShell",
+                "Gateway", "Fleet",
+                "FleetRules", "Energy", "EnergyRules", arguments, logging,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         tests("ProcessTests", ["Stormo", "StormoClient", "Wire", "WireTransport", nioCore, nioPosix, logging]),
         tests("TidyTests", []),

@@ -61,7 +61,9 @@ import Wire
             let slot = try #require(parts.hour) * 2 + (try #require(parts.minute) >= 30 ? 1 : 0)
             var values: [(Metric, Double)] = [(.kw, reading.kw), (.amp, reading.amp), (.volt, reading.volt)]
             if index > 0, index != readings.count / 2 { values.append((.dkwh, reading.kwh - readings[index - 1].kwh)) }
-            for (metric, value) in values { groups[weekday * 48 + slot, default: [:]][metric, default: []].append(value) }
+            for (metric, value) in values {
+                groups[weekday * 48 + slot, default: [:]][metric, default: []].append(value)
+            }
         }
         #expect(baseline.places.map { $0.weekday * 48 + $0.slot } == groups.keys.sorted())
         #expect(baseline.places.count == 336)

@@ -195,11 +195,12 @@ import Wire
                 // Goes on to a batch that it does not own any more.
                 try stale.judge(readings[stop..<stop + 4], registers)
                 try stale.beginLearning(registers)
+                let version = registers.baseline?.version
                 var owner = Worker(settings)
                 for start in stride(from: stop, to: stop + ahead, by: 4) {
                     try owner.run(readings, start..<start + 4, &registers)
                 }
-                let hasMoved = registers.baseline != nil
+                let hasMoved = registers.baseline?.version != version
                 do {
                     try stale.endLearning(offset: stop + 4, &registers)
                     #expect(!hasMoved)
@@ -225,7 +226,8 @@ import Wire
         for minute in 1...60 {
             for floor in floors {
                 let reading = Reading(
-                    piano: floor, kwh: 1, kw: 1, amp: 1, volt: 230, timestampMs: 1_715_558_400_000 + Int64(minute) * 60_000)
+                    piano: floor, kwh: 1, kw: 1, amp: 1, volt: 230,
+                    timestampMs: 1_715_558_400_000 + Int64(minute) * 60_000)
                 _ = memory.handle(reading, thresholds: Thresholds(), nowMs: 1_800_000_000_000)
             }
             for floor in memory.floorsToLearn(of: floors) where learnedAt[floor] == nil {

@@ -6,7 +6,8 @@ import Testing
 func energySampleText() throws -> String {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
-    return try String(contentsOf: root.appendingPathComponent("Tests/AgentTests/Data/household-december-20.csv"), encoding: .utf8)
+    return try String(
+        contentsOf: root.appendingPathComponent("Tests/AgentTests/Data/household-december-20.csv"), encoding: .utf8)
 }
 
 @Suite struct EnergyMeterFileTests {
@@ -33,7 +34,8 @@ func energySampleText() throws -> String {
     }
 
     @Test func theShippedFileHasTheFiguresOfItsReadme() throws {
-        let shipped = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../deploy/sample-data/meter.csv")
+        let shipped = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../deploy/sample-data/meter.csv")
         let series = try parse(String(contentsOf: shipped, encoding: .utf8))
         #expect(series.samples.count == 2_880)
         #expect(series.lines.bad == 0)

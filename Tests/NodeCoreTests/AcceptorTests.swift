@@ -3,8 +3,12 @@ import Testing
 import Wire
 
 @Suite struct AcceptorTests {
-    private func ballot(_ time: UInt64, _ node: UInt64 = 1) -> Ballot { Ballot(time: HybridTime(time), node: NodeID(node)) }
-    private func cell(_ time: UInt64) -> Cell { Cell(version: ballot(time), base: nil, content: .value([1]), expiryMs: nil) }
+    private func ballot(_ time: UInt64, _ node: UInt64 = 1) -> Ballot {
+        Ballot(time: HybridTime(time), node: NodeID(node))
+    }
+    private func cell(_ time: UInt64) -> Cell {
+        Cell(version: ballot(time), base: nil, content: .value([1]), expiryMs: nil)
+    }
 
     @Test func promisesOnlyWhatIsHigher() {
         let state = RegisterState(promised: ballot(5), accepted: AcceptedCell(ballot: ballot(3), cell: cell(3)))
@@ -21,7 +25,8 @@ import Wire
     @Test func takesAnAcceptAtItsPromiseAndNoneBelow() {
         let state = RegisterState(promised: ballot(5), accepted: nil)
         let at = Acceptor.accept(state, Accept(key: Key("k"), ballot: ballot(5), cell: cell(5), next: nil))
-        #expect(at.state == RegisterState(promised: ballot(5), accepted: AcceptedCell(ballot: ballot(5), cell: cell(5))))
+        #expect(
+            at.state == RegisterState(promised: ballot(5), accepted: AcceptedCell(ballot: ballot(5), cell: cell(5))))
         #expect(at.reply == .accepted(AcceptedReply(nextPromised: false)))
         let below = Acceptor.accept(state, Accept(key: Key("k"), ballot: ballot(4), cell: cell(4), next: nil))
         #expect(below.state == nil)

@@ -5,7 +5,8 @@ import Wire
 /// Bounds and clocks at their edges.
 @Suite struct BoundsTests {
     private func put(_ key: String) -> Message {
-        .writeRequest(WriteRequest(key: Key(key), consistency: .quorum, change: .put(value: [1], ttlMs: nil, condition: .none)))
+        .writeRequest(
+            WriteRequest(key: Key(key), consistency: .quorum, change: .put(value: [1], ttlMs: nil, condition: .none)))
     }
 
     @Test func theBallotCeilingIsNotLoweredByAClockThatWasSetBack() throws {
@@ -39,9 +40,15 @@ import Wire
     @Test func partitionsThatNobodyHasAreForgotten() {
         var lone = LoneNode()
         for client in 1...50 as ClosedRange<UInt32> {
-            lone.request(client, .fetch(Fetch(
-                partition: PartitionID(topic: TopicID(UInt64(client % 7)), index: client), offset: 0, bytesMax: 1, waitMs: 0)))
-            for (to, request, _) in lone.takeSent() { lone.answer(request, from: to, .replicaState(ReplicaState(accepted: nil, promised: .zero))) }
+            lone.request(
+                client,
+                .fetch(
+                    Fetch(
+                        partition: PartitionID(topic: TopicID(UInt64(client % 7)), index: client), offset: 0,
+                        bytesMax: 1, waitMs: 0)))
+            for (to, request, _) in lone.takeSent() {
+                lone.answer(request, from: to, .replicaState(ReplicaState(accepted: nil, promised: .zero)))
+            }
             guard case .error(let error)? = lone.answer(of: client) else {
                 Issue.record("answered \(String(describing: lone.answer(of: client)))")
                 continue
@@ -56,12 +63,14 @@ import Wire
         let value = [UInt8](repeating: 1, count: 2 << 20)
         func accepted(_ node: NodeID) -> AcceptedCell {
             let ballot = Ballot(time: HybridTime(1), node: node)
-            return AcceptedCell(ballot: ballot, cell: Cell(version: ballot, base: nil, content: .value(value), expiryMs: nil))
+            return AcceptedCell(
+                ballot: ballot, cell: Cell(version: ballot, base: nil, content: .value(value), expiryMs: nil))
         }
         // Each member has keys that the other has not: together they are 12 MiB.
         for index in 0..<3 {
             let own = accepted(NodeID(1))
-            lone.message(from: NodeID(2), .accept(Accept(key: Key("\(index)-1"), ballot: own.ballot, cell: own.cell, next: nil)))
+            lone.message(
+                from: NodeID(2), .accept(Accept(key: Key("\(index)-1"), ballot: own.ballot, cell: own.cell, next: nil)))
         }
         lone.request(1, .scanRequest(ScanRequest(prefix: [], after: [], limit: 1_000, keysOnly: false)))
         let scan = try #require(lone.takeSent().first { $0.to == NodeID(2) })
@@ -72,7 +81,9 @@ import Wire
             for (to, request, message) in lone.takeSent() {
                 if case .replicaRead(let read) = message {
                     let has = read.key.bytes.last == UInt8(ascii: "2")
-                    lone.answer(request, from: to, .replicaState(ReplicaState(accepted: has ? accepted(to) : nil, promised: .zero)))
+                    lone.answer(
+                        request, from: to,
+                        .replicaState(ReplicaState(accepted: has ? accepted(to) : nil, promised: .zero)))
                 } else {
                     lone.answer(request, from: to, .accepted(AcceptedReply(nextPromised: false)))
                 }

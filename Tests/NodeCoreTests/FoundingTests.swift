@@ -12,7 +12,8 @@ import Wire
         let store = MemoryStore()
         var limits = CoreLimits()
         limits.bootstrapExpect = expect
-        var node = Node(identity: identity(id), clusterName: "test", limits: limits, store: store, time: time(0), randomSeed: 1)
+        var node = Node(
+            identity: identity(id), clusterName: "test", limits: limits, store: store, time: time(0), randomSeed: 1)
         for other in sees { node.handle(.member(MemberInfo(identity: identity(other), state: .alive)), at: time(0)) }
         for other in sees where other != id { node.handle(.peerUp(NodeID(other)), at: time(0)) }
         return (node, store)
@@ -28,7 +29,9 @@ import Wire
     private func request(_ message: Message) -> NodeInput {
         .request(
             ChannelID(1), peer: NodeID(1),
-            FrameHeader(type: message.type, requestID: .oneWay, time: HybridTime(milliseconds: 1_700_000_000_000), epoch: .none), message)
+            FrameHeader(
+                type: message.type, requestID: .oneWay, time: HybridTime(milliseconds: 1_700_000_000_000), epoch: .none),
+            message)
     }
 
     @Test func aVoteIsToldWhenItIsDurableAlsoTheSecondTime() throws {

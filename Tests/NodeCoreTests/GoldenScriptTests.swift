@@ -9,7 +9,8 @@ import Wire
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
 
     static var scripts: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []).filter { $0.hasSuffix(".txt") }.sorted()
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []).filter { $0.hasSuffix(".txt") }
+            .sorted()
     }
 
     @Test func thereAreScripts() { #expect(Self.scripts.count >= 8) }
@@ -25,11 +26,14 @@ import Wire
             actual.append(String(line))
             actual += try runner.run(line.dropFirst(2).split(separator: " ").map(String.init))
         }
-        let text = actual.joined(separator: "\n") + (written.hasSuffix("\n") && actual.last?.isEmpty != true ? "\n" : "")
+        let text =
+            actual.joined(separator: "\n") + (written.hasSuffix("\n") && actual.last?.isEmpty != true ? "\n" : "")
         if ProcessInfo.processInfo.environment["STORMO_GOLDEN"] == "write" {
             try text.write(to: file, atomically: true, encoding: .utf8)
         } else {
-            #expect(text == written, "the trace of \(script) differs; look at what changed with STORMO_GOLDEN=write and git diff")
+            #expect(
+                text == written,
+                "the trace of \(script) differs; look at what changed with STORMO_GOLDEN=write and git diff")
         }
     }
 }
@@ -63,25 +67,49 @@ private struct ScriptRunner {
         case "put": request(node, write(words[2], words[3], .none))
         case "put-serial": request(node, write(words[2], words[3], .none, .serial))
         case "put-if-absent": request(node, write(words[2], words[3], .absent))
-        case "delete": request(node, .writeRequest(WriteRequest(key: Key(words[2]), consistency: .quorum, change: .delete(condition: .none))))
-        case "get": request(node, .readRequest(ReadRequest(key: Key(words[2]), consistency: words.count > 3 ? .one : .quorum)))
-        case "scan": request(node, .scanRequest(ScanRequest(prefix: Array(words[2].utf8), after: [], limit: 10, keysOnly: false)))
+        case "delete":
+            request(
+                node,
+                .writeRequest(WriteRequest(key: Key(words[2]), consistency: .quorum, change: .delete(condition: .none)))
+            )
+        case "get":
+            request(node, .readRequest(ReadRequest(key: Key(words[2]), consistency: words.count > 3 ? .one : .quorum)))
+        case "scan":
+            request(
+                node, .scanRequest(ScanRequest(prefix: Array(words[2].utf8), after: [], limit: 10, keysOnly: false)))
         case "acquire":
-            request(node, .writeRequest(WriteRequest(key: Key(words[2]), consistency: .serial, change: .acquire(owner: words[3], ttlMs: 1_000))))
-            if case .writeAnswer(let answer)? = cluster.answer(of: client), let version = answer.version { token = version }
-        case "renew": request(node, .writeRequest(WriteRequest(key: Key(words[2]), consistency: .serial, change: .renew(token: token, ttlMs: 1_000))))
-        case "release": request(node, .writeRequest(WriteRequest(key: Key(words[2]), consistency: .serial, change: .release(token: token))))
+            request(
+                node,
+                .writeRequest(
+                    WriteRequest(
+                        key: Key(words[2]), consistency: .serial, change: .acquire(owner: words[3], ttlMs: 1_000))))
+            if case .writeAnswer(let answer)? = cluster.answer(of: client), let version = answer.version {
+                token = version
+            }
+        case "renew":
+            request(
+                node,
+                .writeRequest(
+                    WriteRequest(key: Key(words[2]), consistency: .serial, change: .renew(token: token, ttlMs: 1_000))))
+        case "release":
+            request(
+                node,
+                .writeRequest(WriteRequest(key: Key(words[2]), consistency: .serial, change: .release(token: token))))
         case "topic":
             cluster.isTracing = false
             request(node, .createTopic(CreateTopic(name: words[2], configuration: TopicConfiguration(partitions: 1))))
-            guard case .topics(let topics)? = cluster.answer(of: client), let topic = topics.topics.first else { throw Failure(description: "no topic") }
+            guard case .topics(let topics)? = cluster.answer(of: client), let topic = topics.topics.first else {
+                throw Failure(description: "no topic")
+            }
             partition = PartitionID(topic: topic.id, index: 0)
             cluster.isTracing = true
             return ["primary is nominated: n\(topic.partitions[0].primary.rawValue)"]
         case "produce":
             let batch = try RecordBatch(records: [Record(key: nil, value: Array(words[2].utf8), timestampMs: 0)])
             request(node, .produce(Produce(partition: partition, batch: batch)))
-        case "fetch": request(node, .fetch(Fetch(partition: partition, offset: Offset(words[2]) ?? 0, bytesMax: 1 << 20, waitMs: 0)))
+        case "fetch":
+            request(
+                node, .fetch(Fetch(partition: partition, offset: Offset(words[2]) ?? 0, bytesMax: 1 << 20, waitMs: 0)))
         case "crash": cluster.crash(node)
         case "restart": cluster.restart(node)
         case "dead": cluster.announce(node, .dead)
@@ -98,8 +126,13 @@ private struct ScriptRunner {
         return cluster.trace
     }
 
-    private func write(_ key: String, _ value: String, _ condition: Condition, _ consistency: Consistency = .quorum) -> Message {
-        .writeRequest(WriteRequest(key: Key(key), consistency: consistency, change: .put(value: Array(value.utf8), ttlMs: nil, condition: condition)))
+    private func write(_ key: String, _ value: String, _ condition: Condition, _ consistency: Consistency = .quorum)
+        -> Message
+    {
+        .writeRequest(
+            WriteRequest(
+                key: Key(key), consistency: consistency,
+                change: .put(value: Array(value.utf8), ttlMs: nil, condition: condition)))
     }
 
     /// Sends a request and runs until its answer has come and the messages that it caused have settled.

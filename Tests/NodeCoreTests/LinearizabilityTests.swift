@@ -16,9 +16,11 @@ import Testing
     }
 
     @Test func refusesAValueThatComesBack() {
-        #expect(!Linearizability.holds([
-            operation(.write(1), 0, 1), operation(.write(2), 2, 3), operation(.read(2), 4, 5), operation(.read(1), 6, 7),
-        ]))
+        #expect(
+            !Linearizability.holds([
+                operation(.write(1), 0, 1), operation(.write(2), 2, 3), operation(.read(2), 4, 5),
+                operation(.read(1), 6, 7),
+            ]))
     }
 
     @Test func letsAnUnknownWriteTakeEffectLateOnceOrNever() {
@@ -29,8 +31,10 @@ import Testing
     }
 
     @Test func refusesTwoWinnersOfOneComparison() {
-        #expect(!Linearizability.holds([
-            operation(.compareAndSet(expected: nil, new: 1), 0, 5), operation(.compareAndSet(expected: nil, new: 2), 0, 5),
-        ]))
+        #expect(
+            !Linearizability.holds([
+                operation(.compareAndSet(expected: nil, new: 1), 0, 5),
+                operation(.compareAndSet(expected: nil, new: 2), 0, 5),
+            ]))
     }
 }

@@ -8,7 +8,8 @@ import Wire
     private func published() throws -> (cluster: VirtualCluster, partition: PartitionID, primary: Int) {
         let cluster = VirtualCluster(count: 3)
         #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })
-        cluster.request(1, to: 0, .createTopic(CreateTopic(name: "t", configuration: TopicConfiguration(partitions: 1))))
+        cluster.request(
+            1, to: 0, .createTopic(CreateTopic(name: "t", configuration: TopicConfiguration(partitions: 1))))
         #expect(cluster.run(forMs: 3_000) { cluster.answer(of: 1) != nil })
         guard case .topics(let topics)? = cluster.answer(of: 1) else { throw NoTopic() }
         let info = try #require(topics.topics.first)
@@ -21,7 +22,9 @@ import Wire
     }
 
     private func produce(_ partition: PartitionID) throws -> Message {
-        .produce(Produce(partition: partition, batch: try RecordBatch(records: [Record(key: nil, value: [1], timestampMs: 0)])))
+        .produce(
+            Produce(
+                partition: partition, batch: try RecordBatch(records: [Record(key: nil, value: [1], timestampMs: 0)])))
     }
 
     private struct NoTopic: Error {}
@@ -51,14 +54,19 @@ import Wire
         for node in 0..<3 { cluster.crash(node) }
         for node in 0..<3 where node != primary { cluster.restart(node) }
         var client = 10
-        #expect(cluster.run(forMs: 20_000) {
-            client += 1
-            for node in 0..<3 where node != primary {
-                cluster.request(client * 10 + node, to: node, .fetch(Fetch(partition: partition, offset: 0, bytesMax: 1 << 20, waitMs: 0)))
-            }
-            cluster.run(forMs: 300)
-            return cluster.answers.suffix(2).contains { if case .fetched(let body) = $0.message { !body.batches.isEmpty } else { false } }
-        }, "a majority of the in-sync set is here and nobody leads")
+        #expect(
+            cluster.run(forMs: 20_000) {
+                client += 1
+                for node in 0..<3 where node != primary {
+                    cluster.request(
+                        client * 10 + node, to: node,
+                        .fetch(Fetch(partition: partition, offset: 0, bytesMax: 1 << 20, waitMs: 0)))
+                }
+                cluster.run(forMs: 300)
+                return cluster.answers.suffix(2).contains {
+                    if case .fetched(let body) = $0.message { !body.batches.isEmpty } else { false }
+                }
+            }, "a majority of the in-sync set is here and nobody leads")
     }
 
     @Test func absurdAppendsAreRefused() throws {
@@ -70,9 +78,11 @@ import Wire
             return batch
         }
         func append(_ previousEnd: Offset, epoch: LogEpoch = 1, _ batches: [RecordBatch]) -> Message {
-            .append(Append(
-                partition: partition, epoch: epoch, previousEnd: previousEnd, previousEpoch: 0, highWatermark: .max, firstOffset: 0,
-                batches: batches))
+            .append(
+                Append(
+                    partition: partition, epoch: epoch, previousEnd: previousEnd, previousEpoch: 0, highWatermark: .max,
+                    firstOffset: 0,
+                    batches: batches))
         }
         var lone = LoneNode()
         lone.message(from: NodeID(2), append(0, [try batch(0), try batch(5)]))

@@ -39,7 +39,8 @@ import Wire
                 func record(_ kind: RegisterOperation.Kind, known: Bool = true) {
                     if known { answered += 1 }
                     histories[operation.key].append(
-                        RegisterOperation(kind: kind, invokedMs: operation.invokedMs, returnedMs: known ? answer.atMs : .max))
+                        RegisterOperation(
+                            kind: kind, invokedMs: operation.invokedMs, returnedMs: known ? answer.atMs : .max))
                 }
                 switch (answer.message, operation.kind) {
                 case (.readAnswer(let body), _):
@@ -76,18 +77,23 @@ import Wire
                     message = .readRequest(ReadRequest(key: register, consistency: .quorum))
                 case 4..<7:
                     kind = .write(nextClient)
-                    message = .writeRequest(WriteRequest(
-                        key: register, consistency: Bool.random(using: &random) ? .quorum : .serial,
-                        change: .put(value: bytes(nextClient), ttlMs: nil, condition: .none)))
+                    message = .writeRequest(
+                        WriteRequest(
+                            key: register, consistency: Bool.random(using: &random) ? .quorum : .serial,
+                            change: .put(value: bytes(nextClient), ttlMs: nil, condition: .none)))
                 case 7:
                     kind = .write(nil)
-                    message = .writeRequest(WriteRequest(key: register, consistency: .quorum, change: .delete(condition: .none)))
+                    message = .writeRequest(
+                        WriteRequest(key: register, consistency: .quorum, change: .delete(condition: .none)))
                 default:
                     let expected = lastRead[key]
                     kind = .compareAndSet(expected: expected, new: nextClient)
-                    let condition: Condition = expected == nil ? .absent : versions[key][expected].map { .version($0) } ?? .absent
-                    message = .writeRequest(WriteRequest(
-                        key: register, consistency: .serial, change: .put(value: bytes(nextClient), ttlMs: nil, condition: condition)))
+                    let condition: Condition =
+                        expected == nil ? .absent : versions[key][expected].map { .version($0) } ?? .absent
+                    message = .writeRequest(
+                        WriteRequest(
+                            key: register, consistency: .serial,
+                            change: .put(value: bytes(nextClient), ttlMs: nil, condition: condition)))
                 }
                 pending.append(Pending(client: nextClient, key: key, kind: kind, invokedMs: cluster.nowMs))
                 cluster.request(nextClient, to: node, message)
@@ -104,7 +110,9 @@ import Wire
                     down = index
                 }
             }
-            if round % 40 == 20 { cluster.cut(Int.random(in: 0..<3, using: &random), Int.random(in: 0..<3, using: &random)) }
+            if round % 40 == 20 {
+                cluster.cut(Int.random(in: 0..<3, using: &random), Int.random(in: 0..<3, using: &random))
+            }
             if round % 40 == 35 { cluster.heal() }
         }
         cluster.heal()
@@ -114,12 +122,15 @@ import Wire
         // A client whose coordinator crashed never hears: its writes are of unknown outcome.
         for operation in pending {
             if case .read = operation.kind { continue }
-            histories[operation.key].append(RegisterOperation(kind: operation.kind, invokedMs: operation.invokedMs, returnedMs: .max))
+            histories[operation.key].append(
+                RegisterOperation(kind: operation.kind, invokedMs: operation.invokedMs, returnedMs: .max))
         }
         #expect(answered > 30, "only \(answered) operations were answered: the faults leave nothing to check")
         for (key, history) in histories.enumerated() {
             let verdict = Linearizability.verdict(history)
-            let lines = history.sorted { $0.invokedMs < $1.invokedMs }.map { "\($0.invokedMs)–\($0.returnedMs == .max ? "?" : "\($0.returnedMs)") \($0.kind)" }
+            let lines = history.sorted { $0.invokedMs < $1.invokedMs }.map {
+                "\($0.invokedMs)–\($0.returnedMs == .max ? "?" : "\($0.returnedMs)") \($0.kind)"
+            }
             #expect(verdict == .holds, "seed \(seed), key \(key):\n\(lines.joined(separator: "\n"))")
         }
     }

@@ -10,7 +10,8 @@ import Wire
         var random = SplitMix64(seed: UInt64(seed) &* 104_729)
         let cluster = VirtualCluster(count: 3, seed: UInt64(seed))
         #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })
-        cluster.request(1, to: 0, .createTopic(CreateTopic(name: "t", configuration: TopicConfiguration(partitions: 1))))
+        cluster.request(
+            1, to: 0, .createTopic(CreateTopic(name: "t", configuration: TopicConfiguration(partitions: 1))))
         #expect(cluster.run(forMs: 3_000) { cluster.answer(of: 1) != nil })
         guard case .topics(let topics)? = cluster.answer(of: 1), let topic = topics.topics.first else {
             Issue.record("no topic: \(String(describing: cluster.answer(of: 1)))")
@@ -45,7 +46,9 @@ import Wire
                         for (index, record) in records.enumerated() {
                             let offset = batch.baseOffset + Offset(index)
                             let value = Int(String(decoding: record.value, as: UTF8.self)) ?? -1
-                            #expect(read[offset] == nil || read[offset] == value, "offset \(offset) was \(read[offset] ?? 0), is \(value)")
+                            #expect(
+                                read[offset] == nil || read[offset] == value,
+                                "offset \(offset) was \(read[offset] ?? 0), is \(value)")
                             read[offset] = value
                         }
                     }
@@ -59,11 +62,15 @@ import Wire
                 client += 1
                 if Bool.random(using: &random) {
                     published[client] = client
-                    let batch = try RecordBatch(records: [Record(key: nil, value: Array(String(client).utf8), timestampMs: 0)])
+                    let batch = try RecordBatch(records: [
+                        Record(key: nil, value: Array(String(client).utf8), timestampMs: 0)
+                    ])
                     cluster.request(client, to: node, .produce(Produce(partition: partition, batch: batch)))
                 } else {
                     let from = Offset.random(in: 0...Offset(max(1, acknowledged.count)), using: &random)
-                    cluster.request(client, to: node, .fetch(Fetch(partition: partition, offset: from, bytesMax: 1 << 16, waitMs: 0)))
+                    cluster.request(
+                        client, to: node,
+                        .fetch(Fetch(partition: partition, offset: from, bytesMax: 1 << 16, waitMs: 0)))
                 }
             }
             cluster.run(forMs: UInt64.random(in: 1...40, using: &random))
@@ -90,29 +97,39 @@ import Wire
 
         // Whoever is primary now serves everything acknowledged, at its offset.
         var final: [Offset: Int] = [:]
-        #expect(cluster.run(forMs: 10_000) {
-            client += 1
-            for node in 0..<3 { cluster.request(client * 10 + node, to: node, .fetch(Fetch(partition: partition, offset: 0, bytesMax: 8 << 20, waitMs: 0))) }
-            cluster.run(forMs: 200)
-            for answer in cluster.answers.suffix(3) {
-                guard case .fetched(let body) = answer.message else { continue }
-                for batch in body.batches {
-                    for (index, record) in ((try? batch.records()) ?? []).enumerated() {
-                        final[batch.baseOffset + Offset(index)] = Int(String(decoding: record.value, as: UTF8.self))
+        #expect(
+            cluster.run(forMs: 10_000) {
+                client += 1
+                for node in 0..<3 {
+                    cluster.request(
+                        client * 10 + node, to: node,
+                        .fetch(Fetch(partition: partition, offset: 0, bytesMax: 8 << 20, waitMs: 0)))
+                }
+                cluster.run(forMs: 200)
+                for answer in cluster.answers.suffix(3) {
+                    guard case .fetched(let body) = answer.message else { continue }
+                    for batch in body.batches {
+                        for (index, record) in ((try? batch.records()) ?? []).enumerated() {
+                            final[batch.baseOffset + Offset(index)] = Int(String(decoding: record.value, as: UTF8.self))
+                        }
                     }
                 }
-            }
-            return !final.isEmpty
-        }, "nobody serves the partition after the faults")
-        for (offset, value) in acknowledged { #expect(final[offset] == value, "seed \(seed): \(value) was acknowledged at \(offset)") }
+                return !final.isEmpty
+            }, "nobody serves the partition after the faults")
+        for (offset, value) in acknowledged {
+            #expect(final[offset] == value, "seed \(seed): \(value) was acknowledged at \(offset)")
+        }
         for (offset, value) in read.sorted(by: { $0.key < $1.key }) {
             #expect(final[offset] == value, "seed \(seed): \(value) was read at \(offset) and is gone")
         }
         #expect(final.keys.sorted() == Array(0..<Offset(final.count)), "the offsets have gaps")
         // The replicas become equal.
-        #expect(cluster.run(forMs: 5_000) {
-            let logs = cluster.stores.map { $0.allBatches(partition) }
-            return logs[0] == logs[1] && logs[1] == logs[2]
-        }, "seed \(seed): the replicas differ after the faults: \(cluster.stores.map { $0.allBatches(partition).count })")
+        #expect(
+            cluster.run(forMs: 5_000) {
+                let logs = cluster.stores.map { $0.allBatches(partition) }
+                return logs[0] == logs[1] && logs[1] == logs[2]
+            },
+            "seed \(seed): the replicas differ after the faults: \(cluster.stores.map { $0.allBatches(partition).count })"
+        )
     }
 }

@@ -13,10 +13,12 @@ import Wire
     }
 
     @Test func anOverwriteHasNoBase() {
-        #expect(evaluate(.put(value: [1], ttlMs: 2_000, condition: .none), value(3))
-            == .write(Cell(version: ballot(100), base: nil, content: .value([1]), expiryMs: now + 2_000)))
-        #expect(evaluate(.delete(condition: .none), nil)
-            == .write(Cell(version: ballot(100), base: nil, content: .tombstone, expiryMs: nil)))
+        #expect(
+            evaluate(.put(value: [1], ttlMs: 2_000, condition: .none), value(3))
+                == .write(Cell(version: ballot(100), base: nil, content: .value([1]), expiryMs: now + 2_000)))
+        #expect(
+            evaluate(.delete(condition: .none), nil)
+                == .write(Cell(version: ballot(100), base: nil, content: .tombstone, expiryMs: nil)))
     }
 
     @Test func absentMeansNoLiveValue() {
@@ -24,20 +26,25 @@ import Wire
         #expect(evaluate(change, value(3)) == .refuse)
         let tombstone = Cell(version: ballot(3), base: nil, content: .tombstone, expiryMs: nil)
         for (current, base) in [(nil, Ballot.zero), (tombstone, ballot(3)), (value(4, expiryMs: now), ballot(4))] {
-            #expect(evaluate(change, current) == .write(Cell(version: ballot(100), base: base, content: .value([1]), expiryMs: nil)))
+            #expect(
+                evaluate(change, current)
+                    == .write(Cell(version: ballot(100), base: base, content: .value([1]), expiryMs: nil)))
         }
     }
 
     @Test func aVersionIsComparedWithALiveCell() {
-        #expect(evaluate(.delete(condition: .version(ballot(3))), value(3))
-            == .write(Cell(version: ballot(100), base: ballot(3), content: .tombstone, expiryMs: nil)))
+        #expect(
+            evaluate(.delete(condition: .version(ballot(3))), value(3))
+                == .write(Cell(version: ballot(100), base: ballot(3), content: .tombstone, expiryMs: nil)))
         #expect(evaluate(.delete(condition: .version(ballot(2))), value(3)) == .refuse)
         #expect(evaluate(.delete(condition: .version(ballot(3))), value(3, expiryMs: now)) == .refuse)
         #expect(evaluate(.delete(condition: .version(ballot(3))), nil) == .refuse)
     }
 
     @Test func aLeaseIsTakenRenewedAndGivenBackByToken() throws {
-        guard case .write(let held) = evaluate(.acquire(owner: "ann", ttlMs: 5_000), nil), case .value(let bytes) = held.content else {
+        guard case .write(let held) = evaluate(.acquire(owner: "ann", ttlMs: 5_000), nil),
+            case .value(let bytes) = held.content
+        else {
             Issue.record("a free lease was refused")
             return
         }
@@ -45,14 +52,22 @@ import Wire
         #expect(held.expiryMs == now + 5_000)
         #expect(evaluate(.acquire(owner: "ann", ttlMs: 5_000), held) == .refuse)
         #expect(evaluate(.renew(token: ballot(99), ttlMs: 5_000), held) == .refuse)
-        let later = RegisterChange.renew(token: ballot(100), ttlMs: 9_000).evaluate(current: held, ballot: ballot(200), stampMs: now + 1)
-        #expect(later == .write(Cell(version: ballot(200), base: ballot(100), content: .value(bytes), expiryMs: now + 9_001)))
+        let later = RegisterChange.renew(token: ballot(100), ttlMs: 9_000).evaluate(
+            current: held, ballot: ballot(200), stampMs: now + 1)
+        #expect(
+            later
+                == .write(Cell(version: ballot(200), base: ballot(100), content: .value(bytes), expiryMs: now + 9_001)))
         // Past its time nobody renews it, and anybody may take it.
         let after = now + 5_000
-        #expect(RegisterChange.renew(token: ballot(100), ttlMs: 5_000).evaluate(current: held, ballot: ballot(200), stampMs: after) == .refuse)
-        #expect(RegisterChange.acquire(owner: "bob", ttlMs: 5_000).evaluate(current: held, ballot: ballot(200), stampMs: after) != .refuse)
-        #expect(evaluate(.release(token: ballot(100)), held)
-            == .write(Cell(version: ballot(100), base: ballot(100), content: .tombstone, expiryMs: nil)))
+        #expect(
+            RegisterChange.renew(token: ballot(100), ttlMs: 5_000).evaluate(
+                current: held, ballot: ballot(200), stampMs: after) == .refuse)
+        #expect(
+            RegisterChange.acquire(owner: "bob", ttlMs: 5_000).evaluate(
+                current: held, ballot: ballot(200), stampMs: after) != .refuse)
+        #expect(
+            evaluate(.release(token: ballot(100)), held)
+                == .write(Cell(version: ballot(100), base: ballot(100), content: .tombstone, expiryMs: nil)))
     }
 
     @Test func aValueThatIsNoLeaseIsNeitherRenewedNorReleased() {

@@ -29,17 +29,24 @@ import Wire
     }
 
     @Test func appendsBehindWhatAgrees() throws {
-        #expect(try log().match(previousEnd: 6, previousEpoch: 3, batches: [batch(6, 4)]) == .agrees(truncateTo: nil, from: 0))
+        #expect(
+            try log().match(previousEnd: 6, previousEpoch: 3, batches: [batch(6, 4)])
+                == .agrees(truncateTo: nil, from: 0))
     }
 
     @Test func passesOverWhatItHas() throws {
         let batches = [try batch(4, 3, count: 2), try batch(6, 4)]
-        #expect(try log().match(previousEnd: 4, previousEpoch: 1, batches: batches) == .agrees(truncateTo: nil, from: 1))
+        #expect(
+            try log().match(previousEnd: 4, previousEpoch: 1, batches: batches) == .agrees(truncateTo: nil, from: 1))
     }
 
     @Test func cutsAtTheFirstBatchOfAnotherEpoch() throws {
-        #expect(try log().match(previousEnd: 2, previousEpoch: 1, batches: [batch(2, 1, count: 2), batch(4, 4)]) == .agrees(truncateTo: 4, from: 1))
-        #expect(try log().match(previousEnd: 0, previousEpoch: 0, batches: [batch(0, 2)]) == .agrees(truncateTo: 0, from: 0))
+        #expect(
+            try log().match(previousEnd: 2, previousEpoch: 1, batches: [batch(2, 1, count: 2), batch(4, 4)])
+                == .agrees(truncateTo: 4, from: 1))
+        #expect(
+            try log().match(previousEnd: 0, previousEpoch: 0, batches: [batch(0, 2)]) == .agrees(truncateTo: 0, from: 0)
+        )
     }
 
     @Test func asksForAnEarlierPlaceWhenTheEpochBeforeDiffers() throws {

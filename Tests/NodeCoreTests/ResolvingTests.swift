@@ -11,7 +11,9 @@ import Wire
     }
 
     private func put(_ condition: Condition, _ consistency: Consistency = .quorum) -> Message {
-        .writeRequest(WriteRequest(key: key, consistency: consistency, change: .put(value: [7], ttlMs: nil, condition: condition)))
+        .writeRequest(
+            WriteRequest(key: key, consistency: consistency, change: .put(value: [7], ttlMs: nil, condition: condition))
+        )
     }
 
     private func refused(_ promised: Ballot, accepted: Ballot = .zero) -> Message {
@@ -56,7 +58,9 @@ import Wire
         #expect(error.code == .outcomeUnknown)
     }
 
-    @Test(arguments: [Consistency.one, .any]) func aConditionalChangeNeedsAMajorityAlways(consistency: Consistency) throws {
+    @Test(arguments: [Consistency.one, .any]) func aConditionalChangeNeedsAMajorityAlways(consistency: Consistency)
+        throws
+    {
         var lone = LoneNode()
         lone.request(1, put(.absent, consistency))
         let first = try next(&lone, to: 2)

@@ -12,7 +12,9 @@ import WireTransport
     }
 
     /// What a listener makes of bytes: the reason it noted and the error that it sent.
-    func reaction(to bytes: [UInt8], _ configuration: TransportConfiguration? = nil) async throws -> (CloseReason?, ErrorMessage?) {
+    func reaction(to bytes: [UInt8], _ configuration: TransportConfiguration? = nil) async throws -> (
+        CloseReason?, ErrorMessage?
+    ) {
         let server = TestPeer()
         let listener = try await listen(server, configuration ?? settings("listener", id: 2))
         let socket = try await RawSocket.connect(port: listener.port)
@@ -35,7 +37,9 @@ import WireTransport
         var bytes = encoded(.statsRequest)
         bytes.replaceSubrange(0..<4, with: [0, 0, 0, 0x7f])
         let (reason, _) = try await reaction(to: bytes)
-        guard case .malformed(.overLimit)? = reason else { return #expect(Bool(false), "\(String(describing: reason))") }
+        guard case .malformed(.overLimit)? = reason else {
+            return #expect(Bool(false), "\(String(describing: reason))")
+        }
     }
 
     @Test func strangersMaySendLittle() async throws {
@@ -44,7 +48,9 @@ import WireTransport
         let rawType = MessageType.error.rawValue
         bytes[8] = UInt8(rawType)
         let (reason, _) = try await reaction(to: Array(bytes.prefix(32)))
-        guard case .malformed(.overLimit(_, _, let max))? = reason else { return #expect(Bool(false), "\(String(describing: reason))") }
+        guard case .malformed(.overLimit(_, _, let max))? = reason else {
+            return #expect(Bool(false), "\(String(describing: reason))")
+        }
         #expect(max == 4_096)
     }
 
@@ -52,7 +58,9 @@ import WireTransport
         let hello = Hello(
             versionMin: 1, versionMax: 1, features: 0, purpose: .client, clusterName: "test", clusterID: .none,
             identity: settings("x").identity, nonce: Array(repeating: 1, count: 32))
-        #expect(try await reaction(to: Array(encoded(.hello(hello)).prefix(50)), quick()).0 == .handshakeTimeout(milliseconds: 150))
+        #expect(
+            try await reaction(to: Array(encoded(.hello(hello)).prefix(50)), quick()).0
+                == .handshakeTimeout(milliseconds: 150))
         // Silence after a whole hello, and from the start.
         #expect(try await reaction(to: encoded(.hello(hello)), quick()).0 == .handshakeTimeout(milliseconds: 150))
         #expect(try await reaction(to: [], quick()).0 == .handshakeTimeout(milliseconds: 150))
@@ -65,11 +73,15 @@ import WireTransport
 
     /// After the handshake: a damaged frame ends that connection, with a reason, and no other.
     @Test func aDamagedFrameEndsItsConnectionOnly() async throws {
-        let server = TestPeer { connection, frame in connection.send(frame.message, requestID: frame.header.requestID, answer: true) }
+        let server = TestPeer { connection, frame in
+            connection.send(frame.message, requestID: frame.header.requestID, answer: true)
+        }
         let listener = try await listen(server)
         let good = TestPeer()
         let kept = try await Connector.connect(
-            to: "127.0.0.1:\(listener.port)", purpose: .bulk, configuration: settings("good"), delegate: good, eventLoop: testLoop).get()
+            to: "127.0.0.1:\(listener.port)", purpose: .bulk, configuration: settings("good"), delegate: good,
+            eventLoop: testLoop
+        ).get()
         let bad = try await RawSocket.connect(port: listener.port)
         try await shakeHands(bad)
         await eventually("the second connection opens") { server.opened.count == 2 }
@@ -78,7 +90,9 @@ import WireTransport
         try await bad.write(damaged)
         await eventually("it is closed") { bad.isClosed && server.closed.count == 1 }
         guard case .malformed(.checksum)? = server.closed.first else { return #expect(Bool(false), "\(server.closed)") }
-        guard case .error(let error)? = try bad.frames().last?.message else { return #expect(Bool(false), "no word of why") }
+        guard case .error(let error)? = try bad.frames().last?.message else {
+            return #expect(Bool(false), "no word of why")
+        }
         #expect(error.code == .protocolViolation && error.detail.contains("checksum"))
         try await onLoop {
             kept.send(.gossip([1]), requestID: RequestID(5), answer: false)
@@ -91,7 +105,9 @@ import WireTransport
     /// A peer that asks and does not read its answers is no longer read from, and one that is pushed too much is closed.
     @Test func aPeerThatDoesNotReadIsBounded() async throws {
         let blob = noise(200_000)
-        let server = TestPeer { connection, frame in connection.send(.gossip(blob), requestID: frame.header.requestID, answer: true) }
+        let server = TestPeer { connection, frame in
+            connection.send(.gossip(blob), requestID: frame.header.requestID, answer: true)
+        }
         var configuration = settings("listener", id: 2)
         configuration.writeHighMarkBytes = 256 << 10
         configuration.writeLowMarkBytes = 64 << 10
@@ -107,7 +123,9 @@ import WireTransport
         Task { for _ in 0..<500 { try? await socket.write(Array(repeating: request, count: 100).flatMap { $0 }) } }
         await eventually("reading stops") { try! await onLoop { connection.readPauses > 0 || !connection.isOpen } }
         try await onLoop {
-            for id in 0..<200 as Range<UInt32> { connection.send(.gossip(blob), requestID: RequestID(id), answer: false) }
+            for id in 0..<200 as Range<UInt32> {
+                connection.send(.gossip(blob), requestID: RequestID(id), answer: false)
+            }
             connection.flush()
         }
         await eventually("pushing on ends it") { server.closed.count == 1 }
@@ -120,7 +138,8 @@ import WireTransport
     /// Plays the connecting side by hand.
     func shakeHands(_ socket: RawSocket) async throws {
         let terms = HandshakeMachine.Terms(
-            clusterName: "test", clusterID: .none, secret: Array("secret".utf8), identity: settings("raw", id: 3).identity,
+            clusterName: "test", clusterID: .none, secret: Array("secret".utf8),
+            identity: settings("raw", id: 3).identity,
             nonce: Array(repeating: 5, count: 32))
         var machine = HandshakeMachine.connecting(terms, purpose: .client)
         let first = machine.start()

@@ -27,7 +27,9 @@ import WireTransport
         #expect(frames.last?.message == .gossip(Array("frame \(count)".utf8)))
         // A thousand small frames take far fewer reads than frames.
         #expect(server.state.withLock { $0.readsCompleted } < count / 4)
-        let counters = try await onLoop { (connection.framesOut, connection.framesIn, connection.bytesOut, connection.bytesIn) }
+        let counters = try await onLoop {
+            (connection.framesOut, connection.framesIn, connection.bytesOut, connection.bytesIn)
+        }
         #expect(counters.0 == UInt64(count) && counters.1 == UInt64(count) && counters.2 == counters.3)
         await listener.close()
         await eventually("the client hears of the end") { client.closed == [.remote] }
@@ -42,7 +44,9 @@ import WireTransport
         let connection = try await connect(client, to: listener)
         let noise = noise(900_000)
         try await onLoop {
-            for id in 1...8 as ClosedRange<UInt32> { connection.send(.gossip(noise), requestID: RequestID(id), answer: false) }
+            for id in 1...8 as ClosedRange<UInt32> {
+                connection.send(.gossip(noise), requestID: RequestID(id), answer: false)
+            }
             connection.flush()
         }
         await eventually("all echoes") { client.received.count == 8 }
@@ -56,8 +60,12 @@ import WireTransport
         let client = TestPeer()
         let listener = try await listen(server)
         let connection = try await connect(client, to: listener)
-        #expect(connection.peer == settings("listener", id: 2).identity && connection.peerClusterID == ClusterID(high: 1, low: 2))
-        #expect(connection.isOutgoing && connection.purpose == .bulk && connection.remoteAddress == "127.0.0.1:\(listener.port)")
+        #expect(
+            connection.peer == settings("listener", id: 2).identity
+                && connection.peerClusterID == ClusterID(high: 1, low: 2))
+        #expect(
+            connection.isOutgoing && connection.purpose == .bulk
+                && connection.remoteAddress == "127.0.0.1:\(listener.port)")
         await eventually("the server's side opens") { server.opened.count == 1 }
         let accepted = try #require(server.opened.first)
         #expect(accepted.peer == settings("connector").identity && !accepted.isOutgoing && accepted.purpose == .bulk)
@@ -103,8 +111,12 @@ import WireTransport
     @Test func aPortInUseIsSaidPlainly() async throws {
         let listener = try await listen(TestPeer())
         let address = "127.0.0.1:\(listener.port)"
-        await #expect(throws: TransportError.addressInUse(address)) { try await listen(TestPeer(), port: listener.port) }
-        #expect("\(TransportError.addressInUse(address))" == "\(address) is already in use: stop the other process or choose another --listen")
+        await #expect(throws: TransportError.addressInUse(address)) {
+            try await listen(TestPeer(), port: listener.port)
+        }
+        #expect(
+            "\(TransportError.addressInUse(address))"
+                == "\(address) is already in use: stop the other process or choose another --listen")
         await listener.close()
         let again = try await listen(TestPeer(), port: listener.port)
         await again.close()
@@ -116,7 +128,8 @@ import WireTransport
         await listener.close()
         do {
             _ = try await Connector.connect(
-                to: "127.0.0.1:\(port)", purpose: .client, configuration: settings("connector"), delegate: TestPeer(), eventLoop: testLoop
+                to: "127.0.0.1:\(port)", purpose: .client, configuration: settings("connector"), delegate: TestPeer(),
+                eventLoop: testLoop
             ).get()
             Issue.record("connected to nobody")
         } catch TransportError.unreachable(let address, let reason) {
@@ -132,14 +145,17 @@ import WireTransport
         var configuration = settings("connector")
         configuration.reconnectPauseMs = 1...20
         let link = PeerLink(
-            address: "127.0.0.1:\(first.port)", purpose: .control, configuration: configuration, delegate: client, eventLoop: testLoop)
+            address: "127.0.0.1:\(first.port)", purpose: .control, configuration: configuration, delegate: client,
+            eventLoop: testLoop)
         try await onLoop { link.start() }
         await eventually("the link is up") { client.opened.count == 1 }
         #expect(try await onLoop { link.connection != nil && link.lastError == nil })
         await first.close()
         await eventually("the loss is noticed") { client.closed == [.remote] }
         await eventually("it tries again and says why it fails") {
-            try! await onLoop { link.connection == nil && link.lastError?.contains("cannot connect") == true && link.attempts > 2 }
+            try! await onLoop {
+                link.connection == nil && link.lastError?.contains("cannot connect") == true && link.attempts > 2
+            }
         }
         let second = try await listen(server, port: first.port)
         await eventually("the link is up again") { client.opened.count == 2 }
@@ -154,13 +170,15 @@ import WireTransport
         let client = TestPeer()
         let listener = try await listen(TestPeer())
         let link = PeerLink(
-            address: "localhost:\(listener.port)", purpose: .client, configuration: settings("connector"), delegate: client, eventLoop: testLoop)
+            address: "localhost:\(listener.port)", purpose: .client, configuration: settings("connector"),
+            delegate: client, eventLoop: testLoop)
         try await onLoop { link.start() }
         await eventually("the link is up") { client.opened.count == 1 }
         try await onLoop { link.stop() }
         await listener.close()
         let nowhere = Connector.connect(
-            to: "no-such-host.invalid:1", purpose: .client, configuration: settings("connector"), delegate: client, eventLoop: testLoop)
+            to: "no-such-host.invalid:1", purpose: .client, configuration: settings("connector"), delegate: client,
+            eventLoop: testLoop)
         do {
             _ = try await nowhere.get()
             Issue.record("connected to nowhere")
@@ -169,9 +187,12 @@ import WireTransport
         }
     }
 
-    func connect(_ peer: TestPeer, to listener: Listener, _ configuration: TransportConfiguration = settings("connector")) async throws -> Connection {
+    func connect(
+        _ peer: TestPeer, to listener: Listener, _ configuration: TransportConfiguration = settings("connector")
+    ) async throws -> Connection {
         try await Connector.connect(
-            to: "127.0.0.1:\(listener.port)", purpose: .bulk, configuration: configuration, delegate: peer, eventLoop: testLoop
+            to: "127.0.0.1:\(listener.port)", purpose: .bulk, configuration: configuration, delegate: peer,
+            eventLoop: testLoop
         ).get()
     }
 

@@ -29,7 +29,9 @@ final class Taken: Sendable {
         range.map { Record(key: Array("key \($0)".utf8), value: Array("\($0)".utf8), timestampMs: 1) }
     }
 
-    func register(_ cluster: FakeCluster, _ group: String, _ topic: TopicInfo, _ partition: UInt32) throws -> GroupRegister? {
+    func register(_ cluster: FakeCluster, _ group: String, _ topic: TopicInfo, _ partition: UInt32) throws
+        -> GroupRegister?
+    {
         let key = GroupRegister.key(group: group, partition: PartitionID(topic: topic.id, index: partition))
         guard case .value(let bytes)? = cluster.store.state.withLock({ $0.cells[key]?.content }) else { return nil }
         return try GroupRegister(bytes)
@@ -52,7 +54,9 @@ final class Taken: Sendable {
             for partition in 0..<4 as Range<UInt32> {
                 let register = try #require(try register(cluster, "g/1", topic, partition))
                 let log = try cluster.store.records(PartitionID(topic: topic.id, index: partition))
-                #expect(register.offset == Offset(log.count) && register.owner.isEmpty && register.token == 1 && register.topic == "t")
+                #expect(
+                    register.offset == Offset(log.count) && register.owner.isEmpty && register.token == 1
+                        && register.topic == "t")
             }
         }
         await cluster.stop()
@@ -65,9 +69,13 @@ final class Taken: Sendable {
             try await client.publish("t", records(0..<50))
             let first = Taken()
             let second = Taken()
-            let one = Task { try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { first.add($0) } }
+            let one = Task {
+                try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { first.add($0) }
+            }
             await eventually("the first reads all") { first.all.count == 50 }
-            let two = Task { try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { second.add($0) } }
+            let two = Task {
+                try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { second.add($0) }
+            }
             try await client.publish("t", records(50..<80))
             await eventually("the first goes on") { first.all.count == 80 }
             #expect(second.all.isEmpty)
@@ -93,7 +101,9 @@ final class Taken: Sendable {
             let held = GroupRegister(owner: "somebody else", token: 7, leaseEndMs: nowMs + 400, offset: 4, topic: "t")
             try await client.put(GroupRegister.key(group: "g", partition: id), held.encoded)
             let taken = Taken()
-            let running = Task { try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { taken.add($0) } }
+            let running = Task {
+                try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { taken.add($0) }
+            }
             await eventually("it is taken over") { taken.all.count == 6 }
             #expect(ClientClock.physicalMs() >= nowMs + 400 + ClientLimits.leaseMarginMs)
             #expect(taken.all.first?.position.offset == 4)
@@ -140,7 +150,9 @@ final class Taken: Sendable {
                 try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { records in
                     let first = try #require(try register(cluster, "g", topic, 0))
                     // Until the lease has been renewed twice while this runs.
-                    await eventually("renewed") { try! register(cluster, "g", topic, 0)!.leaseEndMs > first.leaseEndMs + 500 }
+                    await eventually("renewed") {
+                        try! register(cluster, "g", topic, 0)!.leaseEndMs > first.leaseEndMs + 500
+                    }
                     taken.add(records)
                 }
             }
@@ -197,7 +209,9 @@ final class Taken: Sendable {
                 }
             }
             let taken = Taken()
-            let running = Task { try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { taken.add($0) } }
+            let running = Task {
+                try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { taken.add($0) }
+            }
             await eventually("handled") { taken.all.count == 3 }
             await eventually("committed") { try! register(cluster, "g", topic, 0)?.offset == 3 }
             try await client.publish("t", records(3..<6))
@@ -217,7 +231,9 @@ final class Taken: Sendable {
             try await client.publish("t", records(0..<3))
             let taken = Taken()
             let running = Task {
-                try await GroupConsumer(client: client, topic: "t", group: "g", start: .latest, logger: quiet).run { taken.add($0) }
+                try await GroupConsumer(client: client, topic: "t", group: "g", start: .latest, logger: quiet).run {
+                    taken.add($0)
+                }
             }
             await eventually("the start is kept") { try! register(cluster, "g", topic, 0)?.offset == 3 }
             try await client.publish("t", records(3..<5))
@@ -263,7 +279,9 @@ final class Taken: Sendable {
         try await cluster.withClient { client in
             try await client.publish("t", records(0..<5))
             await #expect(throws: Enough.self) {
-                try await TopicTail(client: client, topic: "t", logger: quiet).run(start: .earliest) { _, _ in throw Enough() }
+                try await TopicTail(client: client, topic: "t", logger: quiet).run(start: .earliest) { _, _ in
+                    throw Enough()
+                }
             }
         }
         await cluster.stop()
@@ -274,7 +292,9 @@ final class Taken: Sendable {
         try await cluster.withClient { client in
             let taken = Taken()
             let running = Task {
-                try await TopicTail(client: client, topic: "t", logger: quiet).run(from: [0: 0]) { records, _ in taken.add(records) }
+                try await TopicTail(client: client, topic: "t", logger: quiet).run(from: [0: 0]) { records, _ in
+                    taken.add(records)
+                }
             }
             await eventually("it asks for the topic") { !cluster.nodes[0].received.isEmpty }
             let topic = cluster.store.makeTopic("t", partitions: 1)
@@ -296,7 +316,9 @@ final class Taken: Sendable {
     @Test func theBytesAreFixed() throws {
         let register = GroupRegister(owner: "me", token: 3, leaseEndMs: 0x0102, offset: 9, topic: "t")
         let bytes: [UInt8] =
-            [1, 2, 0] + Array("me".utf8) + [3, 0, 0, 0, 0, 0, 0, 0] + [2, 1, 0, 0, 0, 0, 0, 0] + [1, 9, 0, 0, 0, 0, 0, 0, 0] + [1, 0]
+            [1, 2, 0] + Array("me".utf8) + [3, 0, 0, 0, 0, 0, 0, 0] + [2, 1, 0, 0, 0, 0, 0, 0] + [
+                1, 9, 0, 0, 0, 0, 0, 0, 0,
+            ] + [1, 0]
             + Array("t".utf8)
         #expect(register.encoded == bytes)
         #expect(try GroupRegister(bytes) == register)
@@ -307,7 +329,9 @@ final class Taken: Sendable {
 
     @Test func otherBytesAreRefused() {
         let bytes = GroupRegister(owner: "me", token: 3, leaseEndMs: 1, offset: nil, topic: "t").encoded
-        for count in 0..<bytes.count { #expect(throws: WireError.self) { try GroupRegister(Array(bytes.prefix(count))) } }
+        for count in 0..<bytes.count {
+            #expect(throws: WireError.self) { try GroupRegister(Array(bytes.prefix(count))) }
+        }
         #expect(throws: WireError.self) { try GroupRegister([2] + bytes.dropFirst()) }
         #expect(throws: WireError.self) { try GroupRegister(bytes + [0]) }
     }

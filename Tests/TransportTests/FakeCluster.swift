@@ -31,7 +31,9 @@ final class FakeCluster: Sendable {
     func setRing(epoch: UInt32, _ members: [FakeNode]) {
         let ring = Ring(
             clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(epoch), replicationFactor: 3,
-            members: members.map { RingMember(id: $0.id, name: $0.name, address: $0.address, zone: "", virtualNodes: 16) })
+            members: members.map {
+                RingMember(id: $0.id, name: $0.name, address: $0.address, zone: "", virtualNodes: 16)
+            })
         store.state.withLock { $0.ring = ring }
     }
 
@@ -44,7 +46,8 @@ final class FakeCluster: Sendable {
         _ change: (inout ClientConfiguration) -> Void = { _ in }, _ body: (StormoClient) async throws -> T
     ) async throws -> T {
         var configuration = ClientConfiguration(
-            seeds: nodes.map(\.address), clusterName: "test", secret: Array("secret".utf8), role: .agent, name: "client")
+            seeds: nodes.map(\.address), clusterName: "test", secret: Array("secret".utf8), role: .agent, name: "client"
+        )
         configuration.reconnectPauseMs = 5...50
         // Tests share two busy cores: only what is about time is short.
         configuration.operationTimeoutMs = 10_000
@@ -53,7 +56,9 @@ final class FakeCluster: Sendable {
         let running = Task { try await client.run() }
         do {
             try await client.waitUntilReady(timeoutMs: 5_000)
-            await eventually("all nodes are connected") { client.figure("client_connects_total") >= nodes.count(where: \.isUp) }
+            await eventually("all nodes are connected") {
+                client.figure("client_connects_total") >= nodes.count(where: \.isUp)
+            }
             let result = try await body(client)
             running.cancel()
             _ = try await running.value
@@ -98,10 +103,12 @@ final class FakeStore: Sendable {
             if let topic = state.topics[name] { return topic }
             let ids = state.ring?.members.map(\.id) ?? []
             let topic = TopicInfo(
-                name: name, id: TopicID(UInt64(state.topics.count + 1 + state.writes) << 20), configuration: TopicConfiguration(partitions: partitions),
+                name: name, id: TopicID(UInt64(state.topics.count + 1 + state.writes) << 20),
+                configuration: TopicConfiguration(partitions: partitions),
                 partitions: (0..<partitions).map { index in
                     PartitionInfo(
-                        index: index, epoch: 1, primary: ids[Int(index) % ids.count], replicas: ids, inSync: ids, firstOffset: 0,
+                        index: index, epoch: 1, primary: ids[Int(index) % ids.count], replicas: ids, inSync: ids,
+                        firstOffset: 0,
                         highWatermark: 0, bytes: 0)
                 })
             state.topics[name] = topic
@@ -167,7 +174,8 @@ final class FakeNode: ConnectionDelegate {
             identity: PeerIdentity(role: .node, id: id, name: name, incarnation: 1, address: ""))
         configuration.closeTimeoutMs = 50
         let listener = try await Listener.bind(
-            host: "127.0.0.1", port: state.withLock { $0.port }, configuration: configuration, delegate: self, eventLoop: testLoop)
+            host: "127.0.0.1", port: state.withLock { $0.port }, configuration: configuration, delegate: self,
+            eventLoop: testLoop)
         state.withLock { state in
             state.listener = listener
             state.port = listener.port
@@ -186,7 +194,10 @@ final class FakeNode: ConnectionDelegate {
 
     func stamp() -> (time: HybridTime, epoch: Epoch) {
         let aheadMs = state.withLock { $0.aheadMs }
-        return (HybridTime(milliseconds: ClientClock.physicalMs() + aheadMs), store.state.withLock { $0.ring?.epoch ?? .none })
+        return (
+            HybridTime(milliseconds: ClientClock.physicalMs() + aheadMs),
+            store.state.withLock { $0.ring?.epoch ?? .none }
+        )
     }
     var clusterID: ClusterID { store.state.withLock { $0.ring?.clusterID ?? .none } }
     func admit(_ hello: Hello) -> ErrorMessage? { nil }
@@ -207,7 +218,9 @@ final class FakeNode: ConnectionDelegate {
             _ = answer(frame.message)
             connection.close(.local("script"))
         case nil:
-            if case .fetch(let fetch) = frame.message { return poll(fetch, connection, frame.header.requestID, fetch.waitMs) }
+            if case .fetch(let fetch) = frame.message {
+                return poll(fetch, connection, frame.header.requestID, fetch.waitMs)
+            }
             connection.send(answer(frame.message), requestID: frame.header.requestID, answer: true)
         }
     }
@@ -231,25 +244,33 @@ final class FakeNode: ConnectionDelegate {
             let (ring, doubted) = store.state.withLock { ($0.ring, $0.doubted) }
             let members = (ring?.members ?? []).map { member in
                 MemberInfo(
-                    identity: PeerIdentity(role: .node, id: member.id, name: member.name, incarnation: 1, address: member.address),
+                    identity: PeerIdentity(
+                        role: .node, id: member.id, name: member.name, incarnation: 1, address: member.address),
                     state: doubted.contains(member.id) ? .suspect : .alive)
             }
             return .clusterState(ClusterState(name: "test", answeredBy: id, ring: ring, members: members))
         case .statsRequest: return .stats(NodeStatistics(items: [.init(name: "id", value: id.rawValue)]))
-        case .readRequest(let request): return .readAnswer(ReadAnswer(cell: store.state.withLock { $0.cells[request.key] }))
+        case .readRequest(let request):
+            return .readAnswer(ReadAnswer(cell: store.state.withLock { $0.cells[request.key] }))
         case .writeRequest(let request): return write(request)
         case .scanRequest(let request):
             return store.state.withLock { state in
-                let items = state.cells.filter { $0.key.bytes.starts(with: request.prefix) && $0.key > Key(request.after) }
-                    .map { ScanItem(key: $0.key, cell: $0.value) }.sorted { $0.key < $1.key }
+                let items = state.cells.filter {
+                    $0.key.bytes.starts(with: request.prefix) && $0.key > Key(request.after)
+                }
+                .map { ScanItem(key: $0.key, cell: $0.value) }.sorted { $0.key < $1.key }
                 let page = Array(items.prefix(Int(request.limit)))
-                return .scanAnswer(ScanAnswer(items: page, resumeAfter: page.count < items.count ? page.last?.key.bytes : nil))
+                return .scanAnswer(
+                    ScanAnswer(items: page, resumeAfter: page.count < items.count ? page.last?.key.bytes : nil))
             }
         case .createTopic(let request):
-            return .topics(Topics(topics: [store.makeTopic(request.name, partitions: request.configuration.partitions)]))
+            return .topics(
+                Topics(topics: [store.makeTopic(request.name, partitions: request.configuration.partitions)]))
         case .describeTopics(let request):
             return store.state.withLock { state in
-                let topics = state.topics.values.filter { request.name.isEmpty || $0.name == request.name }.sorted { $0.name < $1.name }
+                let topics = state.topics.values.filter { request.name.isEmpty || $0.name == request.name }.sorted {
+                    $0.name < $1.name
+                }
                 return .topics(Topics(topics: topics.map { described($0, state) }))
             }
         case .deleteTopic(let request):
@@ -267,7 +288,8 @@ final class FakeNode: ConnectionDelegate {
     private func described(_ topic: TopicInfo, _ state: FakeStore.State) -> TopicInfo {
         var topic = topic
         for index in topic.partitions.indices where topic.partitions[index].primary == id {
-            topic.partitions[index].highWatermark = state.logs[PartitionID(topic: topic.id, index: UInt32(index))]?.last?.endOffset ?? 0
+            topic.partitions[index].highWatermark =
+                state.logs[PartitionID(topic: topic.id, index: UInt32(index))]?.last?.endOffset ?? 0
         }
         return topic
     }
@@ -306,7 +328,9 @@ final class FakeNode: ConnectionDelegate {
     }
 
     private func isPrimary(_ partition: PartitionID, _ state: FakeStore.State) -> Message? {
-        guard let topic = state.topics.values.first(where: { $0.id == partition.topic }) else { return refusal(.unknownTopic) }
+        guard let topic = state.topics.values.first(where: { $0.id == partition.topic }) else {
+            return refusal(.unknownTopic)
+        }
         return topic.partitions[Int(partition.index)].primary == id ? nil : refusal(.notPrimary)
     }
 
@@ -330,7 +354,8 @@ final class FakeNode: ConnectionDelegate {
             let batches = log.filter { $0.endOffset > request.offset }.prefix(3)
             return .fetched(
                 Fetched(
-                    epoch: state.epochs[request.partition] ?? 1, highWatermark: log.last?.endOffset ?? 0, firstOffset: first,
+                    epoch: state.epochs[request.partition] ?? 1, highWatermark: log.last?.endOffset ?? 0,
+                    firstOffset: first,
                     batches: Array(batches)))
         }
     }

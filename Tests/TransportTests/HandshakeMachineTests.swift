@@ -13,7 +13,8 @@ import WireTransport
     func terms(_ name: String, id: UInt64, incarnation: UInt64, nonce: UInt8) -> Terms {
         Terms(
             clusterName: "test", clusterID: .none, secret: Array("secret".utf8),
-            identity: PeerIdentity(role: .node, id: NodeID(id), name: name, incarnation: incarnation, address: "\(name):1"),
+            identity: PeerIdentity(
+                role: .node, id: NodeID(id), name: name, incarnation: incarnation, address: "\(name):1"),
             nonce: Array(repeating: nonce, count: 32))
     }
     var a: Terms { terms("a", id: 1, incarnation: 5, nonce: 0x11) }
@@ -33,7 +34,9 @@ import WireTransport
     }
 
     /// Lets two machines talk until one is open or refuses; gives the last action of each side.
-    func talk(_ connector: Terms, _ listener: Terms) throws -> (connector: HandshakeMachine.Action?, listener: HandshakeMachine.Action?) {
+    func talk(_ connector: Terms, _ listener: Terms) throws -> (
+        connector: HandshakeMachine.Action?, listener: HandshakeMachine.Action?
+    ) {
         var left = HandshakeMachine.connecting(connector, purpose: .bulk)
         var right = HandshakeMachine.listening(listener)
         var atLeft: HandshakeMachine.Action?
@@ -71,12 +74,18 @@ import WireTransport
         guard case .send(let challenge) = right.receive(hello) else { return #expect(Bool(false), "no challenge") }
         guard case .send(.proof(let proof)) = left.receive(challenge) else { return #expect(Bool(false), "no proof") }
         #expect(hex(proof.mac) == Self.connectorMAC)
-        guard case .askAdmission(let asked) = right.receive(.proof(proof)) else { return #expect(Bool(false), "no admission") }
+        guard case .askAdmission(let asked) = right.receive(.proof(proof)) else {
+            return #expect(Bool(false), "no admission")
+        }
         #expect(asked.identity == a.identity)
-        guard case .open(let agreement, .welcome(let welcome)?) = right.admit() else { return #expect(Bool(false), "not open") }
+        guard case .open(let agreement, .welcome(let welcome)?) = right.admit() else {
+            return #expect(Bool(false), "not open")
+        }
         #expect(agreement.peer == a.identity && agreement.purpose == .bulk && agreement.clusterID == .none)
         #expect(hex(welcome.mac) == Self.listenerMAC)
-        guard case .open(let seen, nil) = left.receive(.welcome(welcome)) else { return #expect(Bool(false), "not open") }
+        guard case .open(let seen, nil) = left.receive(.welcome(welcome)) else {
+            return #expect(Bool(false), "not open")
+        }
         #expect(seen.peer == b.identity && seen.purpose == .bulk && seen.clusterID == b.clusterID)
     }
 
@@ -109,7 +118,9 @@ import WireTransport
         guard case .send(let challenge) = right.receive(try first(&left)),
             case .send(.proof(let proof)) = left.receive(challenge)
         else { return #expect(Bool(false)) }
-        guard case .refuse(let error) = left.receive(.welcome(proof)) else { return #expect(Bool(false), "its own proof fooled it") }
+        guard case .refuse(let error) = left.receive(.welcome(proof)) else {
+            return #expect(Bool(false), "its own proof fooled it")
+        }
         #expect(error.code == .wrongSecret)
     }
 
@@ -124,7 +135,9 @@ import WireTransport
         terms.nonce = Array(repeating: 0x23, count: 32)
         var later = HandshakeMachine.listening(terms)
         _ = later.receive(hello)
-        guard case .refuse(let error) = later.receive(proof) else { return #expect(Bool(false), "a replay was taken in") }
+        guard case .refuse(let error) = later.receive(proof) else {
+            return #expect(Bool(false), "a replay was taken in")
+        }
         #expect(error.code == .wrongSecret)
     }
 
@@ -141,7 +154,9 @@ import WireTransport
         other.clusterID = ClusterID(high: 9, low: 9)
         let (connector, listener) = try talk(other, b)
         guard case .refuse(let error) = listener, case .refusedByPeer = connector else { return #expect(Bool(false)) }
-        #expect(error.code == .wrongCluster && error.detail.contains("\(b.clusterID)") && error.detail.contains("\(other.clusterID)"))
+        #expect(
+            error.code == .wrongCluster && error.detail.contains("\(b.clusterID)")
+                && error.detail.contains("\(other.clusterID)"))
 
         var left = HandshakeMachine.connecting(other, purpose: .client)
         _ = left.start()
@@ -170,7 +185,8 @@ import WireTransport
         guard case .refuse(let error) = right.receive(.proof(SecretProof(mac: Array(repeating: 1, count: 32)))) else {
             return #expect(Bool(false))
         }
-        #expect(error.code == .protocolViolation && error.detail.contains("'proof'") && error.detail.contains("'hello'"))
+        #expect(
+            error.code == .protocolViolation && error.detail.contains("'proof'") && error.detail.contains("'hello'"))
         // Nothing is taken after a refusal.
         guard case .refuse = right.receive(.statsRequest) else { return #expect(Bool(false)) }
     }
@@ -178,7 +194,8 @@ import WireTransport
     @Test func admissionMayBeRefused() throws {
         var left = HandshakeMachine.connecting(a, purpose: .control)
         var right = HandshakeMachine.listening(b)
-        guard case .send(let challenge) = right.receive(try first(&left)), case .send(let proof) = left.receive(challenge),
+        guard case .send(let challenge) = right.receive(try first(&left)),
+            case .send(let proof) = left.receive(challenge),
             case .askAdmission = right.receive(proof)
         else { return #expect(Bool(false)) }
         let error = ErrorMessage(code: .duplicateNode, detail: "twice")

@@ -7,7 +7,8 @@ import Wire
 @Suite struct RequestTableTests {
     func operation() -> Operation {
         Operation(
-            message: .statsRequest, route: .anyNode, safety: .repeatable, timeoutMs: 1, attemptMs: 1, completion: .engine { _ in })
+            message: .statsRequest, route: .anyNode, safety: .repeatable, timeoutMs: 1, attemptMs: 1,
+            completion: .engine { _ in })
     }
 
     func insert(_ table: inout RequestTable) -> RequestID? { table.insert(operation()) }

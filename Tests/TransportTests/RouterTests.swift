@@ -82,7 +82,9 @@ import Wire
         cluster.nodes[0].script { message in if case .writeRequest = message { .doAndDrop } else { nil } }
         try await cluster.withClient { client in
             let error = await failure { () async throws(ClientError) in try await client.put(key, [1]) }
-            guard case .outcomeUnknown(let detail)? = error else { return #expect(Bool(false), "\(String(describing: error))") }
+            guard case .outcomeUnknown(let detail)? = error else {
+                return #expect(Bool(false), "\(String(describing: error))")
+            }
             #expect(detail.contains("n1"))
             #expect(client.figure("client_outcomes_unknown_total") == 1)
         }
@@ -108,7 +110,9 @@ import Wire
         let cluster = try await FakeCluster.start(3)
         let key = try key(at: 1, cluster)
         let node = cluster.nodes[0]
-        node.script { [refusal = node.refusal(code)] message in if case .writeRequest = message { .answer(refusal) } else { nil } }
+        node.script { [refusal = node.refusal(code)] message in
+            if case .writeRequest = message { .answer(refusal) } else { nil }
+        }
         try await cluster.withClient { client in
             let answer = try await client.put(key, [1])
             #expect(answer.applied)
@@ -121,10 +125,16 @@ import Wire
         let cluster = try await FakeCluster.start(1)
         let node = cluster.nodes[0]
         let code = Mutex(ErrorCode.noQuorum)
-        node.script { [node] message in if case .clusterRequest = message { nil } else { .answer(node.refusal(code.withLock { $0 })) } }
+        node.script { [node] message in
+            if case .clusterRequest = message { nil } else { .answer(node.refusal(code.withLock { $0 })) }
+        }
         try await cluster.withClient({ $0.operationTimeoutMs = 1_000 }) { client in
-            let put: () async throws(ClientError) -> Void = { () async throws(ClientError) in _ = try await client.put(Key("a"), [1]) }
-            let get: () async throws(ClientError) -> Void = { () async throws(ClientError) in _ = try await client.get(Key("a")) }
+            let put: () async throws(ClientError) -> Void = { () async throws(ClientError) in
+                _ = try await client.put(Key("a"), [1])
+            }
+            let get: () async throws(ClientError) -> Void = { () async throws(ClientError) in
+                _ = try await client.get(Key("a"))
+            }
             #expect(await failure(put) == .noQuorum("noQuorum by n1"))
             #expect(node.received.count == 1)
             #expect(await failure(get) == .noQuorum("noQuorum by n1"))
@@ -255,11 +265,13 @@ import Wire
         cluster.nodes[0].setClock(aheadMs: 10_000)
         let client = StormoClient(
             configuration: ClientConfiguration(
-                seeds: [cluster.nodes[0].address], clusterName: "test", secret: Array("secret".utf8), role: .agent, name: "client"),
+                seeds: [cluster.nodes[0].address], clusterName: "test", secret: Array("secret".utf8), role: .agent,
+                name: "client"),
             logger: quiet)
         let running = Task { try await client.run() }
         await eventually("the reason is told") {
-            let error = await failure { () async throws(ClientError) in try await client.waitUntilReady(timeoutMs: 200) }
+            let error = await failure { () async throws(ClientError) in try await client.waitUntilReady(timeoutMs: 200)
+            }
             return error?.description.contains("clock of 'n1'") == true && error?.description.contains("NTP") == true
         }
         #expect(client.figure("client_clock_drifts_total") >= 1)
@@ -279,14 +291,17 @@ import Wire
         await gone.stop()
         let client = StormoClient(
             configuration: ClientConfiguration(
-                seeds: [wrongSecret.address, wrongCluster.address, gone.address], clusterName: "test", secret: Array("secret".utf8),
+                seeds: [wrongSecret.address, wrongCluster.address, gone.address], clusterName: "test",
+                secret: Array("secret".utf8),
                 role: .tool, name: "client"),
             logger: quiet)
         let running = Task { try await client.run() }
         await eventually("every seed has answered") {
-            let error = await failure { () async throws(ClientError) in try await client.waitUntilReady(timeoutMs: 200) }
+            let error = await failure { () async throws(ClientError) in try await client.waitUntilReady(timeoutMs: 200)
+            }
             guard case .unreachable(let detail)? = error else { return false }
-            return detail.contains("\(wrongSecret.address) refused this side (wrongSecret)") && detail.contains("'production'")
+            return detail.contains("\(wrongSecret.address) refused this side (wrongSecret)")
+                && detail.contains("'production'")
                 && detail.contains("cannot connect to \(gone.address)")
         }
         running.cancel()
@@ -308,7 +323,10 @@ import Wire
             #expect(await isInvalid { try await client.put(Key("a"), Array(repeating: 1, count: (1 << 20) + 1)) })
             #expect(await isInvalid { try await client.put(Key("a"), [1], ttlMs: 10) })
             #expect(await isInvalid { _ = try await client.acquire("l", owner: "o", ttlMs: 1) })
-            #expect(await isInvalid { _ = try await client.publish("t", [Record(key: nil, value: noise((1 << 20) + 1), timestampMs: 1)]) })
+            #expect(
+                await isInvalid {
+                    _ = try await client.publish("t", [Record(key: nil, value: noise((1 << 20) + 1), timestampMs: 1)])
+                })
         }
         #expect(cluster.nodes[0].received.isEmpty)
         await cluster.stop()

@@ -69,8 +69,11 @@ func settings(_ name: String, id: UInt64 = 1, role: Role = .node) -> TransportCo
 }
 
 /// A listener on a free port of the loopback address.
-func listen(_ peer: TestPeer, _ configuration: TransportConfiguration = settings("listener", id: 2), port: Int = 0) async throws -> Listener {
-    try await Listener.bind(host: "127.0.0.1", port: port, configuration: configuration, delegate: peer, eventLoop: testLoop)
+func listen(_ peer: TestPeer, _ configuration: TransportConfiguration = settings("listener", id: 2), port: Int = 0)
+    async throws -> Listener
+{
+    try await Listener.bind(
+        host: "127.0.0.1", port: port, configuration: configuration, delegate: peer, eventLoop: testLoop)
 }
 
 /// Runs on the loop of the tests.
@@ -90,7 +93,9 @@ final class RawSocket: ChannelInboundHandler, Sendable {
     static func connect(port: Int) async throws -> RawSocket {
         let socket = RawSocket()
         let channel = try await ClientBootstrap(group: testLoop)
-            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(socket) } }
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(socket) }
+            }
             .connect(host: "127.0.0.1", port: port).get()
         socket.channel.withLock { $0 = channel }
         return socket

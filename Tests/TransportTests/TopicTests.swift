@@ -16,7 +16,8 @@ import Wire
         let cluster = try await FakeCluster.start(3)
         try await cluster.withClient { client in
             #expect(try await client.topic("t") == nil)
-            let positions = try await client.publish("t", [record("a", key: "k"), record("b", key: "k"), record("c", key: "k")])
+            let positions = try await client.publish(
+                "t", [record("a", key: "k"), record("b", key: "k"), record("c", key: "k")])
             let partition = UInt32(XXH64.hash(Array("k".utf8)) % 8)
             #expect(positions == (0..<3).map { RecordPosition(partition: partition, offset: $0) })
             let topic = try #require(try await client.topic("t"))
@@ -39,7 +40,9 @@ import Wire
         try await cluster.withClient { client in
             let places = try await withThrowingTaskGroup(of: (Int, RecordPosition?).self) { group in
                 for index in 0..<count {
-                    group.addTask { (index, try await client.publish("t", [record("\(index)", key: "key \(index % 10)")]).first) }
+                    group.addTask {
+                        (index, try await client.publish("t", [record("\(index)", key: "key \(index % 10)")]).first)
+                    }
                 }
                 var places: [Int: RecordPosition] = [:]
                 for try await (index, place) in group { places[index] = place }
@@ -103,10 +106,12 @@ import Wire
         let topic = cluster.store.makeTopic("t", partitions: 1)
         let refusals = Mutex(3)
         cluster.nodes[0].script { [node = cluster.nodes[0]] message in
-            guard case .produce = message, refusals.withLock({ left in
-                left -= 1
-                return left >= 0
-            }) else { return nil }
+            guard case .produce = message,
+                refusals.withLock({ left in
+                    left -= 1
+                    return left >= 0
+                })
+            else { return nil }
             return .answer(node.refusal(code))
         }
         try await cluster.withClient { client in
@@ -128,8 +133,11 @@ import Wire
             cluster.store.state.withLock { $0.topics["t"]?.partitions[0].primary = NodeID(1) }
             await cluster.nodes[1].stop()
             // A publish into the closing connection may end with an unknown outcome; the node is gone, so it was not done.
-            await eventually("the loss is known") { (try? await client.publish("t", [record("c")]))?.first?.offset == 2 }
-            #expect(try await client.fetch("t", partition: 0, offset: 0).records.map { text($0.record) } == ["a", "b", "c"])
+            await eventually("the loss is known") {
+                (try? await client.publish("t", [record("c")]))?.first?.offset == 2
+            }
+            #expect(
+                try await client.fetch("t", partition: 0, offset: 0).records.map { text($0.record) } == ["a", "b", "c"])
         }
         await cluster.stop()
     }
@@ -137,9 +145,13 @@ import Wire
     @Test func publishesBelowTheInSyncMinimumAreTold() async throws {
         let cluster = try await FakeCluster.start(1)
         cluster.store.makeTopic("t", partitions: 1)
-        cluster.nodes[0].script { [node = cluster.nodes[0]] message in if case .produce = message { .answer(node.refusal(.noQuorum)) } else { nil } }
+        cluster.nodes[0].script { [node = cluster.nodes[0]] message in
+            if case .produce = message { .answer(node.refusal(.noQuorum)) } else { nil }
+        }
         try await cluster.withClient { client in
-            #expect(await failure { () async throws(ClientError) in try await client.publish("t", [record("a")]) } == .noQuorum("noQuorum by n1"))
+            #expect(
+                await failure { () async throws(ClientError) in try await client.publish("t", [record("a")]) }
+                    == .noQuorum("noQuorum by n1"))
         }
         await cluster.stop()
     }
@@ -158,12 +170,18 @@ import Wire
             #expect(end.records.isEmpty && end.nextOffset == 15)
             let empty = try await client.fetch("t", partition: 0, offset: 15, waitMs: 10)
             #expect(empty.records.isEmpty && empty.nextOffset == 15)
-            let beyond = await failure { () async throws(ClientError) in try await client.fetch("t", partition: 1, offset: 0) }
+            let beyond = await failure { () async throws(ClientError) in
+                try await client.fetch("t", partition: 1, offset: 0)
+            }
             guard case .refused(.partitionOutOfRange, _)? = beyond else { return #expect(Bool(false)) }
-            let unknown = await failure { () async throws(ClientError) in try await client.fetch("u", partition: 0, offset: 0) }
+            let unknown = await failure { () async throws(ClientError) in
+                try await client.fetch("u", partition: 0, offset: 0)
+            }
             guard case .refused(.unknownTopic, _)? = unknown else { return #expect(Bool(false)) }
             cluster.store.state.withLock { $0.firstOffsets[PartitionID(topic: topic.id, index: 0)] = 5 }
-            let gone = await failure { () async throws(ClientError) in try await client.fetch("t", partition: 0, offset: 0) }
+            let gone = await failure { () async throws(ClientError) in
+                try await client.fetch("t", partition: 0, offset: 0)
+            }
             guard case .refused(.offsetOutOfRange, _)? = gone else { return #expect(Bool(false)) }
         }
         await cluster.stop()
@@ -174,12 +192,16 @@ import Wire
         cluster.store.makeTopic("t", partitions: 1)
         try await cluster.withClient { client in
             async let found = client.fetch("t", partition: 0, offset: 0, waitMs: 20_000)
-            await eventually("the fetch waits") { cluster.nodes[0].received.contains { if case .fetch = $0 { true } else { false } } }
+            await eventually("the fetch waits") {
+                cluster.nodes[0].received.contains { if case .fetch = $0 { true } else { false } }
+            }
             try await client.publish("t", [record("late")])
             #expect(try await found.records.map { text($0.record) } == ["late"])
             // A cancelled task does not wait for the end of its fetch.
             let waiting = Task { try await client.fetch("t", partition: 0, offset: 1, waitMs: 30_000) }
-            await eventually("the second waits") { cluster.nodes[0].received.count(where: { if case .fetch = $0 { true } else { false } }) == 2 }
+            await eventually("the second waits") {
+                cluster.nodes[0].received.count(where: { if case .fetch = $0 { true } else { false } }) == 2
+            }
             waiting.cancel()
             await #expect(throws: ClientError.closed) { try await waiting.value }
         }
@@ -203,8 +225,12 @@ import Wire
                 }
                 state.logs[id] = [damaged]
             }
-            let error = await failure { () async throws(ClientError) in try await client.fetch("t", partition: 0, offset: 0) }
-            guard case .refused(.corruptBatch, _)? = error else { return #expect(Bool(false), "\(String(describing: error))") }
+            let error = await failure { () async throws(ClientError) in
+                try await client.fetch("t", partition: 0, offset: 0)
+            }
+            guard case .refused(.corruptBatch, _)? = error else {
+                return #expect(Bool(false), "\(String(describing: error))")
+            }
         }
         await cluster.stop()
     }

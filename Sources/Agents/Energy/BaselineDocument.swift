@@ -5,8 +5,8 @@ package import EnergyRules
 ///
 /// `weekday` is 0 (Monday) to 6, `slot` the half hour of the day, 0 to 47, both by the clock of `timezone` (`UTC`, or
 /// `UTC+01:00`). Only half hours in which the floor has reported are there, in the order of the week, and of each the
-/// metrics that it has values of. `mean` and `sd` are in the metric's unit (kW, A, V, kWh from one reading to the next);
-/// `sd` is the sample's standard deviation, 0 for a single value.
+/// metrics that it has values of. `mean` and `sd` are in the metric's unit (kW, A, V, kWh from one reading to the
+/// next); `sd` is the sample's standard deviation, 0 for a single value.
 package struct BaselineDocument: Equatable, Sendable, Encodable {
     /// The floor.
     package let piano: Int

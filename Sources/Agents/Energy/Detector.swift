@@ -24,10 +24,10 @@ package struct DetectorConfiguration: Sendable {
 /// the offset. A detector that has lost its partition is refused at the second step and raises nothing; one that dies
 /// after it leaves the alerts in the states, and the next one raises them. An alert that is out is not raised again.
 ///
-/// It also learns each floor's baseline. What a reading says waits in the floor's state until there is enough of it, and
-/// is then taken into the baseline by one compare-and-set, after the alerts are out. A baseline takes nothing that is not
-/// newer than what it has, so whatever is left of a detector that died between those two writes, the next one makes the
-/// same of it: nothing is learned twice, nothing is missed.
+/// It also learns each floor's baseline. What a reading says waits in the floor's state until there is enough of it,
+/// and is then taken into the baseline by one compare-and-set, after the alerts are out. A baseline takes nothing that
+/// is not newer than what it has, so whatever is left of a detector that died between those two writes, the next one
+/// makes the same of it: nothing is learned twice, nothing is missed.
 package final class Detector: Service, Sendable {
     /// What it has done since its start.
     package struct Counters: Equatable, Sendable {

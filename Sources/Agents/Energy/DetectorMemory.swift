@@ -16,8 +16,8 @@ struct DetectorDocument: Equatable, Sendable, Codable {
     /// has lost its partition without knowing raises nothing; who loads the state raises them again, which is nothing
     /// new if they are out. Absent when there are none.
     var alerts: [AlertDocument]?
-    /// What the floor's baseline has still to learn, oldest first. Everything judged is here or in the baseline; what is
-    /// in both is not learned again. Absent when there is nothing.
+    /// What the floor's baseline has still to learn, oldest first. Everything judged is here or in the baseline; what
+    /// is in both is not learned again. Absent when there is nothing.
     var waiting: [Observation]?
 }
 
@@ -75,7 +75,9 @@ struct DetectorMemory: Sendable {
     /// Those floors of a batch whose state must be loaded first, each once, in the order they come. Makes room when
     /// there are too many in memory.
     mutating func unknownFloors(in readings: [Reading]) -> [Int] {
-        if versions.count + readings.count > settings.floorsInMemoryMax, readings.contains(where: { versions[$0.piano] == nil }) {
+        if versions.count + readings.count > settings.floorsInMemoryMax,
+            readings.contains(where: { versions[$0.piano] == nil })
+        {
             versions.removeAll(keepingCapacity: true)
             waiting.removeAll(keepingCapacity: true)
             detector.forgetAll()

@@ -27,8 +27,8 @@ extension EnergyStore {
     ///
     /// The document is written first, with a mark; the mark goes when its event is durable. Whoever raises the alert
     /// again finds the mark and publishes, so document and event cannot part; consumers drop duplicates by id.
-    /// `inOrder` says that alerts of a floor are raised in the order of time (a detector's are). An alert that a silence
-    /// covers now is stored with its mark and not published; being raised again does not change that.
+    /// `inOrder` says that alerts of a floor are raised in the order of time (a detector's are). An alert that a
+    /// silence covers now is stored with its mark and not published; being raised again does not change that.
     package func raise(_ alerts: [AlertDocument], inOrder: Bool) async throws(ClientError) -> RaisedAlerts {
         guard !alerts.isEmpty else { return RaisedAlerts() }
         // Alerts of one floor follow one another; floors go at the same time.

@@ -28,7 +28,7 @@ extension EnergyStore {
         guard let value = bytes(of: document) else { throw .refused(.invalid, "a silence that is no JSON") }
         let answer = try await client.compareAndSet(
             EnergyKeys.silence(id: id), value, if: .absent, ttlMs: Self.ttlMs(of: silence, nowMs: nowMs))
-        // Of 64 random bits in one millisecond, so it does not happen; answering as if it had been stored would be wrong.
+        // With 64 random bits in one millisecond it does not happen; but what is not stored must not be answered for.
         guard answer.applied else { throw .overloaded("another silence has the name \(id): try again") }
         logger.notice("silence added", metadata: ["id": "\(id)", "until": "\(EnergyTime.text(silence.untilMs))"])
         return document

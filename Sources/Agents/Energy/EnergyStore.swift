@@ -9,7 +9,10 @@ package import Wire
 /// A document that somebody has overwritten with something else is treated as if it were not there, and logged: one
 /// bad value does not stop a listing or an agent.
 package struct EnergyStore: Sendable {
+    /// The cluster.
     package let client: StormoClient
+
+    /// Every number that the documents are kept by.
     package let settings: EnergyAgentSettings
     let logger: Logger
     let raisedSinceTrim: RaisedCounter

@@ -2,11 +2,11 @@ import EnergyRules
 
 /// A floor's baseline as it is kept in the cluster, under `energy:p{n}:baseline`, with how far it has learned.
 ///
-/// What decides what is learned is the time of the newest observation in it, as with the detector's state: it also holds
-/// when the topic has been made anew and counts from zero. Partition and offset tell operators where that is.
+/// What decides what is learned is the time of the newest observation in it, as with the detector's state: it also
+/// holds when the topic has been made anew and counts from zero. Partition and offset tell operators where that is.
 ///
-/// In JSON a bucket is an array, `[half hour of the week, then count, mean and sum of squared distances of kw, amp, volt
-/// and dkwh]`: at most 336 of them, about 64 KiB.
+/// In JSON a bucket is an array, `[half hour of the week, then count, mean and sum of squared distances of kw, amp,
+/// volt and dkwh]`: at most 336 of them, about 64 KiB.
 struct LearnedBaseline: Equatable, Sendable {
     /// Partition of the readings topic that the floor's readings are in.
     var partition: UInt32

@@ -1,4 +1,5 @@
-/// What a threshold alert is about: strictly above or below a limit, which itself is allowed. The raw values are the contract's words.
+/// What a threshold alert is about: a value strictly above or below a limit, which itself is allowed. The raw values
+/// are the contract's words.
 package enum AlertType: String, CaseIterable, Codable, Sendable {
     /// Power above the threshold.
     case kwOver = "kw_over"

@@ -59,7 +59,10 @@ package struct Node<Store: NodeStore> {
     var founding = Founding()
 
     /// A node over what its store has found on disk. `randomSeed` spreads the pauses of colliding proposers.
-    package init(identity: PeerIdentity, clusterName: String, limits: CoreLimits, store: Store, time: NodeTime, randomSeed: UInt64) {
+    package init(
+        identity: PeerIdentity, clusterName: String, limits: CoreLimits, store: Store, time: NodeTime,
+        randomSeed: UInt64
+    ) {
         self.identity = identity
         self.clusterName = clusterName
         self.limits = limits
@@ -119,7 +122,8 @@ package struct Node<Store: NodeStore> {
                 switch release {
                 case .output(let output): outputs.append(output)
                 case .own(let request, let message): ownAnswers.append((request, message))
-                case .log(let partition, let generation, let end): logDurable(partition, generation: generation, end: end)
+                case .log(let partition, let generation, let end):
+                    logDurable(partition, generation: generation, end: end)
                 }
             } else if let (request, message) = ownAnswers.popFirst() {
                 answered(request, by: identity.id, message, sentMs: clock.latest.milliseconds)
@@ -140,11 +144,16 @@ package struct Node<Store: NodeStore> {
         guard clock.merge(header.time, physicalMs: time.wallMs) else {
             counters.clockDriftRefused += 1
             let ahead = header.time.milliseconds - time.wallMs
-            return refuse(channel, header.requestID, .clockDrift, "the sender's clock is \(ahead) ms ahead of \(identity.name)'s, more than \(limits.clockDriftMaxMs) ms: set one of the two right")
+            return refuse(
+                channel, header.requestID, .clockDrift,
+                "the sender's clock is \(ahead) ms ahead of \(identity.name)'s, more than \(limits.clockDriftMaxMs) ms: set one of the two right"
+            )
         }
         guard header.time.milliseconds + limits.operationAgeMaxMs >= time.wallMs else {
             counters.tooOldRefused += 1
-            return refuse(channel, header.requestID, .tooOld, "the request was sent more than \(limits.operationAgeMaxMs) ms ago by \(identity.name)'s clock")
+            return refuse(
+                channel, header.requestID, .tooOld,
+                "the request was sent more than \(limits.operationAgeMaxMs) ms ago by \(identity.name)'s clock")
         }
         switch message {
         case .clusterRequest:
@@ -152,7 +161,8 @@ package struct Node<Store: NodeStore> {
         case .readRequest(let request):
             start(.read(request.consistency), key: request.key, for: .client(channel, header.requestID))
         case .writeRequest(let request):
-            start(.write(request.change, request.consistency), key: request.key, for: .client(channel, header.requestID))
+            start(
+                .write(request.change, request.consistency), key: request.key, for: .client(channel, header.requestID))
         case .scanRequest(let request):
             start(.scan(request), key: Key(request.prefix), for: .client(channel, header.requestID))
         case .prepare, .accept, .replicaRead, .replicaScan:
@@ -184,7 +194,9 @@ package struct Node<Store: NodeStore> {
         let epoch = ring?.epoch ?? .none
         guard header.epoch == epoch, ring != nil else {
             counters.staleEpochRefused += 1
-            refuse(channel, header.requestID, ring == nil ? .noRing : .staleEpoch, "the request is of ring epoch \(header.epoch), \(identity.name) is at \(epoch)")
+            refuse(
+                channel, header.requestID, ring == nil ? .noRing : .staleEpoch,
+                "the request is of ring epoch \(header.epoch), \(identity.name) is at \(epoch)")
             return false
         }
         return true

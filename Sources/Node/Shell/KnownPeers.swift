@@ -12,9 +12,10 @@ enum KnownPeers {
     static func decode(_ bytes: [UInt8]) -> [String] {
         bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
-            return (try? reader.list("peers", max: WireLimits.ringMembersMax, minBytes: 2) { reader throws(WireError) in
-                try reader.text("peer")
-            }) ?? []
+            return
+                (try? reader.list("peers", max: WireLimits.ringMembersMax, minBytes: 2) { reader throws(WireError) in
+                    try reader.text("peer")
+                }) ?? []
         }
     }
 }

@@ -31,7 +31,9 @@ package struct NodeConfiguration: Sendable {
     package var refusedTimeoutMs: UInt64 = 8_000
 
     /// Settings with the defaults of the configuration reference.
-    package init(name: String, clusterName: String, secret: [UInt8], listen: String, seeds: [String], dataDirectory: String) {
+    package init(
+        name: String, clusterName: String, secret: [UInt8], listen: String, seeds: [String], dataDirectory: String
+    ) {
         self.name = name
         self.clusterName = clusterName
         self.secret = secret

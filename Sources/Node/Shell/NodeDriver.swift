@@ -42,7 +42,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     var onFailure: ((NodeError) -> Void)?
 
     init(
-        eventLoop: any EventLoop, configuration: NodeConfiguration, transport: TransportConfiguration, identity: NodeIdentity,
+        eventLoop: any EventLoop, configuration: NodeConfiguration, transport: TransportConfiguration,
+        identity: NodeIdentity,
         storage: StorageEngine, knownPeers: [String], logger: Logger
     ) {
         self.eventLoop = eventLoop
@@ -53,10 +54,12 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         directory = configuration.storage.directory
         var random = SystemRandomNumberGenerator()
         core = Node(
-            identity: transport.identity, clusterName: configuration.clusterName, limits: configuration.core, store: storage,
+            identity: transport.identity, clusterName: configuration.clusterName, limits: configuration.core,
+            store: storage,
             time: SystemClock.now, randomSeed: random.next())
         swim = Swim(
-            local: transport.identity, configuration: configuration.membership, seeds: configuration.seeds, knownPeers: knownPeers,
+            local: transport.identity, configuration: configuration.membership, seeds: configuration.seeds,
+            knownPeers: knownPeers,
             randomSeed: random.next())
     }
 
@@ -68,7 +71,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         core.handle(.member(MemberInfo(identity: transport.identity, state: .alive)), at: SystemClock.now)
         handle(.tick)
         gossip(.tick)
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(10), delay: .milliseconds(10)) { [weak self] _ in
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(10), delay: .milliseconds(10)) {
+            [weak self] _ in
             self?.handle(.tick)
         }
     }
@@ -179,12 +183,15 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     }
 
     private func sendGossip(_ bytes: [UInt8], to address: String) {
-        let link = controlLinks[address] ?? {
-            let link = PeerLink(address: address, purpose: .control, configuration: transport, delegate: self, eventLoop: eventLoop)
-            controlLinks[address] = link
-            link.start()
-            return link
-        }()
+        let link =
+            controlLinks[address]
+            ?? {
+                let link = PeerLink(
+                    address: address, purpose: .control, configuration: transport, delegate: self, eventLoop: eventLoop)
+                controlLinks[address] = link
+                link.start()
+                return link
+            }()
         guard let connection = link.connection else { return }
         connection.send(.gossip(bytes), requestID: .oneWay, answer: false)
         connection.flush()
@@ -209,7 +216,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
 
     /// Keeps the other nodes' addresses, so that a restart finds them when the seeds are gone.
     private func rememberPeers() {
-        let addresses = swim.members.filter { $0.identity.role == .node && $0.identity.id != transport.identity.id }.map(\.identity.address)
+        let addresses = swim.members.filter { $0.identity.role == .node && $0.identity.id != transport.identity.id }
+            .map(\.identity.address)
         let bytes = KnownPeers.encode(addresses)
         guard storage.fact(.peers) != bytes else { return }
         _ = storage.apply(.fact(.peers, bytes))
@@ -223,7 +231,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             guard link.address != address else { return link.tryNow() }
             link.stop()
         }
-        let link = PeerLink(address: address, purpose: .bulk, configuration: transport, delegate: self, eventLoop: eventLoop)
+        let link = PeerLink(
+            address: address, purpose: .bulk, configuration: transport, delegate: self, eventLoop: eventLoop)
         bulkLinks[node] = link
         link.start()
     }
@@ -242,7 +251,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             return known.id == peer.id ? known.address != peer.address : known.name == peer.name
         }
         guard let twin else { return nil }
-        let detail = twin.identity.id == peer.id
+        let detail =
+            twin.identity.id == peer.id
             ? "a node of this id (\(peer.id)) runs already, at \(twin.identity.address): the data directory was copied or is used twice; stop one of the two, or start this one with another --name and --data"
             : "a node named '\(peer.name)' runs already, at \(twin.identity.address); stop it, or start this one with another --name and --data"
         return ErrorMessage(code: .duplicateNode, detail: detail)
@@ -272,7 +282,9 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     func connection(_ connection: Connection, received frame: Frame) {
         guard !isStopped else { return }
         if connection.purpose == .control {
-            guard case .gossip(let bytes) = frame.message else { return connection.close(.local("a \(frame.message.type) on a control connection")) }
+            guard case .gossip(let bytes) = frame.message else {
+                return connection.close(.local("a \(frame.message.type) on a control connection"))
+            }
             return gossip(.received(from: connection.peer.id, bytes: bytes))
         }
         if frame.header.flags.contains(.answer) {

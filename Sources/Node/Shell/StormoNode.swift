@@ -35,19 +35,24 @@ package final class StormoNode: ServiceLifecycle.Service {
 
     private func run(on eventLoop: any EventLoop) async throws {
         let listen: HostPort
-        do throws(TransportError) { listen = try HostPort(configuration.listen) } catch { throw NodeError.transport("\(error)") }
+        do throws(TransportError) { listen = try HostPort(configuration.listen) } catch {
+            throw NodeError.transport("\(error)")
+        }
         let relay = DurableRelay(eventLoop: eventLoop)
         let setup = try await eventLoop.submit { try self.prepare(on: eventLoop, listen: listen, relay: relay) }.get()
         let driver = setup.driver
         let listener: Listener
         do throws(TransportError) {
             listener = try await Listener.bind(
-                host: listen.host, port: listen.port, configuration: setup.transport, delegate: driver, eventLoop: eventLoop)
+                host: listen.host, port: listen.port, configuration: setup.transport, delegate: driver,
+                eventLoop: eventLoop)
         } catch {
             try? await eventLoop.submit { try setup.storage.close() }.get()
             throw NodeError.transport("\(error)")
         }
-        logger.info("\(configuration.name) listens on \(configuration.listen) for cluster \(configuration.clusterName), data in \(configuration.storage.directory)")
+        logger.info(
+            "\(configuration.name) listens on \(configuration.listen) for cluster \(configuration.clusterName), data in \(configuration.storage.directory)"
+        )
 
         let failure = FailureBox()
         try await eventLoop.submit {
@@ -93,7 +98,8 @@ package final class StormoNode: ServiceLifecycle.Service {
                 clusterName: configuration.clusterName, secret: configuration.secret, identity: peer)
             let known = KnownPeers.decode(storage.fact(.peers) ?? [])
             let driver = NodeDriver(
-                eventLoop: eventLoop, configuration: configuration, transport: transport, identity: identity, storage: storage,
+                eventLoop: eventLoop, configuration: configuration, transport: transport, identity: identity,
+                storage: storage,
                 knownPeers: known, logger: logger)
             return Setup(driver: driver, storage: storage, transport: transport)
         } catch { throw NodeError.storage(error) }
@@ -106,7 +112,9 @@ package final class StormoNode: ServiceLifecycle.Service {
             while !Task.isCancelled, !failure.isStopped {
                 try? await Task.sleep(for: .milliseconds(50))
                 guard SystemClock.now.monotonicMs > started + configuration.refusedTimeoutMs else { continue }
-                if let refusal = try? await eventLoop.submit({ driver.refusal }).get() { failure.fail(.refused(refusal)) }
+                if let refusal = try? await eventLoop.submit({ driver.refusal }).get() {
+                    failure.fail(.refused(refusal))
+                }
             }
         } onGracefulShutdown: {
             failure.stop()

@@ -48,8 +48,8 @@ extension Setting where Value == String {
     ) -> Setting {
         Setting(
             section, name, type: "path", allowed: "a path", default: defaultText, aliases: aliases, channels: channels,
-            documentation)
-        {
+            documentation
+        ) {
             text throws(ValueProblem) in
             guard !text.isEmpty, !text.utf8.contains(0) else { throw ValueProblem(expected: "a path") }
             return text

@@ -19,18 +19,22 @@ final class Fetcher: Sendable {
     func fetch(
         _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int, waitMs: UInt32, life: TopicID?
     ) async throws(ClientError) -> FetchedRecords {
-        var pause = RetryPause(deadline: .now() + .milliseconds(Int64(engine.configuration.operationTimeoutMs) + Int64(waitMs)))
+        var pause = RetryPause(
+            deadline: .now() + .milliseconds(Int64(engine.configuration.operationTimeoutMs) + Int64(waitMs)))
         while true {
             let info = try await directory.info(topic)
             guard let info, life == nil || info.id == life else {
-                let error = ClientError.refused(.unknownTopic, "topic '\(topic)' does not exist\(life == nil ? "" : " any more")")
+                let error = ClientError.refused(
+                    .unknownTopic, "topic '\(topic)' does not exist\(life == nil ? "" : " any more")")
                 // Not all nodes hear of a new topic at the same moment: one that was known just now is asked for again.
                 guard info == nil, pause.failures > 0 else { throw error }
                 try await pause.wait(orThrow: error)
                 continue
             }
             guard Int(partition) < info.partitions.count else {
-                throw .refused(.partitionOutOfRange, "topic '\(topic)' has \(info.partitions.count) partitions, not partition \(partition)")
+                throw .refused(
+                    .partitionOutOfRange,
+                    "topic '\(topic)' has \(info.partitions.count) partitions, not partition \(partition)")
             }
             let id = PartitionID(topic: info.id, index: partition)
             let primary = info.partitions[Int(partition)].primary
@@ -38,17 +42,21 @@ final class Fetcher: Sendable {
             let leftMs = pause.leftMs
             let answerMs = min(leftMs, engine.configuration.operationTimeoutMs)
             let wait = min(waitMs, UInt32(clamping: leftMs - answerMs))
-            let request = Fetch(partition: id, offset: offset, bytesMax: UInt32(clamping: max(1, bytesMax)), waitMs: wait)
+            let request = Fetch(
+                partition: id, offset: offset, bytesMax: UInt32(clamping: max(1, bytesMax)), waitMs: wait)
             do throws(ClientError) {
                 guard primary != .none else {
                     throw .refused(.notPrimary, "partition \(partition) of topic '\(topic)' has no primary at present")
                 }
-                guard case .fetched(let answer) = try await engine.send(
-                    .fetch(request), to: .primary(primary), safety: .repeatable, timeoutMs: answerMs, waitMs: UInt64(wait))
+                guard
+                    case .fetched(let answer) = try await engine.send(
+                        .fetch(request), to: .primary(primary), safety: .repeatable, timeoutMs: answerMs,
+                        waitMs: UInt64(wait))
                 else { throw Router.unexpectedAnswer }
                 guard isCurrent(answer.epoch, of: id) else {
                     engine.counters.staleFetches.count()
-                    throw .refused(.notPrimary, "the primary of partition \(partition) of topic '\(topic)' was replaced")
+                    throw .refused(
+                        .notPrimary, "the primary of partition \(partition) of topic '\(topic)' was replaced")
                 }
                 return try result(answer, offset, partition)
             } catch {
@@ -69,20 +77,25 @@ final class Fetcher: Sendable {
         }
     }
 
-    private func result(_ answer: Fetched, _ offset: Offset, _ partition: UInt32) throws(ClientError) -> FetchedRecords {
+    private func result(_ answer: Fetched, _ offset: Offset, _ partition: UInt32) throws(ClientError) -> FetchedRecords
+    {
         guard offset != .max else {
             return FetchedRecords(
-                records: [], nextOffset: answer.highWatermark, highWatermark: answer.highWatermark, firstOffset: answer.firstOffset)
+                records: [], nextOffset: answer.highWatermark, highWatermark: answer.highWatermark,
+                firstOffset: answer.firstOffset)
         }
         var records: [PositionedRecord] = []
         var next = offset
         for batch in answer.batches where batch.endOffset > next {
             guard batch.isIntact else {
-                throw .refused(.corruptBatch, "the batch at offset \(batch.baseOffset) of partition \(partition) is damaged on its primary")
+                throw .refused(
+                    .corruptBatch,
+                    "the batch at offset \(batch.baseOffset) of partition \(partition) is damaged on its primary")
             }
             let content: [Record]
             do throws(WireError) { content = try batch.records() } catch {
-                throw .refused(.corruptBatch, "the batch at offset \(batch.baseOffset) of partition \(partition): \(error)")
+                throw .refused(
+                    .corruptBatch, "the batch at offset \(batch.baseOffset) of partition \(partition): \(error)")
             }
             records.reserveCapacity(records.count + content.count)
             for (index, record) in content.enumerated() where batch.baseOffset + Offset(index) >= next {
@@ -92,6 +105,7 @@ final class Fetcher: Sendable {
             next = batch.endOffset
         }
         engine.counters.recordsFetched.count(UInt64(records.count))
-        return FetchedRecords(records: records, nextOffset: next, highWatermark: answer.highWatermark, firstOffset: answer.firstOffset)
+        return FetchedRecords(
+            records: records, nextOffset: next, highWatermark: answer.highWatermark, firstOffset: answer.firstOffset)
     }
 }

@@ -93,7 +93,9 @@ struct GroupReader: Sendable {
     }
 
     /// Reads one partition until its lease is lost, the topic is gone or the task is cancelled.
-    private func read(_ partition: UInt32, _ topic: TopicInfo, _ lease: PartitionLease, _ handle: @escaping Handler) async {
+    private func read(_ partition: UInt32, _ topic: TopicInfo, _ lease: PartitionLease, _ handle: @escaping Handler)
+        async
+    {
         let source = PartitionSource(
             router: router, topic: topic.name, life: topic.id, partition: partition, logger: consumer.logger)
         var lease = lease
@@ -144,7 +146,8 @@ struct GroupReader: Sendable {
                 try Task.checkCancellation()
                 var random = SystemRandomNumberGenerator()
                 let pauseMs = backoff.pause(jitter: random.next())
-                consumer.logger.warning("handling \(records.count) records of \(place) failed, again in \(pauseMs) ms: \(error)")
+                consumer.logger.warning(
+                    "handling \(records.count) records of \(place) failed, again in \(pauseMs) ms: \(error)")
                 try await holding(&lease) { try await Task.sleep(for: .milliseconds(pauseMs)) }
             }
         }
@@ -152,7 +155,9 @@ struct GroupReader: Sendable {
 
     /// Does something that may take long and keeps the lease alive meanwhile. When the lease is lost, the work is
     /// cancelled and `LeaseLost` thrown.
-    private func holding<T: Sendable>(_ lease: inout PartitionLease, _ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    private func holding<T: Sendable>(_ lease: inout PartitionLease, _ work: @escaping @Sendable () async throws -> T)
+        async throws -> T
+    {
         var held = lease
         defer { lease = held }
         let outcome: Result<T, any Error> = await withTaskGroup(of: Step<T>.self) { group in

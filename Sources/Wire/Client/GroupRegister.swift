@@ -60,7 +60,9 @@ public struct GroupRegister: Hashable, Sendable {
         let owner = try reader.text("owner")
         let token: UInt64 = try reader.integer("token")
         let leaseEndMs: UInt64 = try reader.integer("lease end")
-        let offset = try reader.optional("offset") { reader throws(WireError) in try reader.integer("offset", as: Offset.self) }
+        let offset = try reader.optional("offset") { reader throws(WireError) in
+            try reader.integer("offset", as: Offset.self)
+        }
         let register = GroupRegister(
             owner: owner, token: token, leaseEndMs: leaseEndMs, offset: offset, topic: try reader.text("topic"))
         try reader.end(of: "a group's register")
@@ -82,7 +84,9 @@ public struct GroupRegister: Hashable, Sendable {
         guard key.bytes.starts(with: keyPrefix.bytes) else { return nil }
         let text = String(decoding: key.bytes.dropFirst(keyPrefix.bytes.count), as: UTF8.self)
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count >= 3, let index = UInt32(parts[parts.count - 1]), let topic = Hex.number(parts[parts.count - 2]) else { return nil }
+        guard parts.count >= 3, let index = UInt32(parts[parts.count - 1]),
+            let topic = Hex.number(parts[parts.count - 2])
+        else { return nil }
         return (parts.dropLast(2).joined(separator: "/"), PartitionID(topic: TopicID(topic), index: index))
     }
 }

@@ -35,7 +35,8 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
         name = address
         requests = RequestTable(max: engine.configuration.inFlightMax)
         link = PeerLink(
-            address: address, purpose: .client, configuration: configuration, delegate: self, eventLoop: engine.eventLoop)
+            address: address, purpose: .client, configuration: configuration, delegate: self,
+            eventLoop: engine.eventLoop)
     }
 
     /// Why there is no connection, for people.

@@ -24,7 +24,9 @@ struct PartitionLease: Sendable {
         var former: GroupRegister?
         if let found {
             do throws(WireError) { former = try GroupRegister(found.value) } catch {
-                throw .refused(.invalid, "the register of group '\(group)' for partition \(partition.index) of '\(topic)': \(error)")
+                throw .refused(
+                    .invalid,
+                    "the register of group '\(group)' for partition \(partition.index) of '\(topic)': \(error)")
             }
         }
         let nowMs = client.router.nowMs
@@ -47,7 +49,8 @@ struct PartitionLease: Sendable {
         if version == nil, let now = try await client.get(key), now.value == register.encoded { version = now.version }
         guard let version else { return nil }
         return PartitionLease(
-            offset: register.offset, client: client, key: key, topic: topic, owner: owner, token: register.token, version: version,
+            offset: register.offset, client: client, key: key, topic: topic, owner: owner, token: register.token,
+            version: version,
             writtenAt: writtenAt)
     }
 
@@ -79,7 +82,8 @@ struct PartitionLease: Sendable {
         while NIODeadline.now() < endsAt {
             let startedAt = NIODeadline.now()
             let register = GroupRegister(
-                owner: owner, token: token, leaseEndMs: client.router.nowMs + client.configuration.sessionLeaseMs, offset: offset, topic: topic)
+                owner: owner, token: token, leaseEndMs: client.router.nowMs + client.configuration.sessionLeaseMs,
+                offset: offset, topic: topic)
             do throws(ClientError) {
                 let answer = try await client.compareAndSet(key, register.encoded, if: .version(version))
                 if answer.applied, let written = answer.version {
@@ -101,7 +105,8 @@ struct PartitionLease: Sendable {
 
     /// Looks at the register after a write that did not go as expected: false when the partition is another's.
     private mutating func adopt(_ written: GroupRegister, _ startedAt: NIODeadline) async throws(ClientError) -> Bool {
-        guard let found = try await client.get(key), let register = try? GroupRegister(found.value), register.owner == owner,
+        guard let found = try await client.get(key), let register = try? GroupRegister(found.value),
+            register.owner == owner,
             register.token == token
         else { return false }
         version = found.version

@@ -46,7 +46,8 @@ struct PartitionSource: Sendable {
     }
 
     private func fetch(from offset: Offset, waitMs: UInt32) async throws(ClientError) -> FetchedRecords {
-        try await router.fetch(topic, partition: partition, offset: offset, bytesMax: 1 << 20, waitMs: waitMs, life: life)
+        try await router.fetch(
+            topic, partition: partition, offset: offset, bytesMax: 1 << 20, waitMs: waitMs, life: life)
     }
 
     /// Tries again after growing pauses whatever may pass.

@@ -55,7 +55,8 @@ final class Publisher: Sendable {
         guard !records.isEmpty else { return [] }
         for record in records { try Self.check(record) }
         let deadline = NIODeadline.now() + .milliseconds(Int64(engine.configuration.operationTimeoutMs))
-        guard let info = try await directory.info(topic, creating: TopicConfiguration()), !info.partitions.isEmpty else {
+        guard let info = try await directory.info(topic, creating: TopicConfiguration()), !info.partitions.isEmpty
+        else {
             throw .refused(.unknownTopic, "topic '\(topic)' does not exist and could not be made")
         }
         let result: Result<[RecordPosition], ClientError> = await withCheckedContinuation { continuation in
@@ -66,13 +67,19 @@ final class Publisher: Sendable {
 
     private static func check(_ record: Record) throws(ClientError) {
         guard record.encodedCount <= WireLimits.recordBytesMax else {
-            throw .refused(.invalid, "a record takes \(record.encodedCount) bytes, at most \(WireLimits.recordBytesMax) are allowed")
+            throw .refused(
+                .invalid,
+                "a record takes \(record.encodedCount) bytes, at most \(WireLimits.recordBytesMax) are allowed")
         }
         guard record.headers.count <= WireLimits.recordHeadersMax else {
-            throw .refused(.invalid, "a record has \(record.headers.count) headers, at most \(WireLimits.recordHeadersMax) are allowed")
+            throw .refused(
+                .invalid,
+                "a record has \(record.headers.count) headers, at most \(WireLimits.recordHeadersMax) are allowed")
         }
         for header in record.headers where header.name.utf8.count > WireLimits.nameBytesMax {
-            throw .refused(.invalid, "a header's name has \(header.name.utf8.count) bytes, at most \(WireLimits.nameBytesMax) are allowed")
+            throw .refused(
+                .invalid,
+                "a header's name has \(header.name.utf8.count) bytes, at most \(WireLimits.nameBytesMax) are allowed")
         }
     }
 
@@ -98,7 +105,8 @@ final class Publisher: Sendable {
         guard let idle else {
             engine.counters.overloaded.count()
             return call.continuation.resume(
-                returning: .failure(.overloaded("\(ClientLimits.publishBytesMax) bytes of records wait to be published already")))
+                returning: .failure(
+                    .overloaded("\(ClientLimits.publishBytesMax) bytes of records wait to be published already")))
         }
         let topic = info.name
         for partition in idle { Task { await self.drain(topic, partition) } }
@@ -116,7 +124,11 @@ final class Publisher: Sendable {
             var index = last[partition]
             if let at = index {
                 let group = groups[at].1
-                if group.bytes + bytes > ClientLimits.batchBytesMax || group.records.count >= ClientLimits.batchRecordsMax { index = nil }
+                if group.bytes + bytes > ClientLimits.batchBytesMax
+                    || group.records.count >= ClientLimits.batchRecordsMax
+                {
+                    index = nil
+                }
             }
             let at = index ?? groups.count
             if index == nil {
@@ -138,7 +150,9 @@ final class Publisher: Sendable {
             let late = groups.filter { $0.deadline <= now }
             if !late.isEmpty {
                 engine.counters.timeouts.count(UInt64(late.count))
-                finish(late, partition, .failure(.overloaded("the records waited too long to be sent to partition \(partition.index)")))
+                finish(
+                    late, partition,
+                    .failure(.overloaded("the records waited too long to be sent to partition \(partition.index)")))
             }
             let inTime = groups.filter { $0.deadline > now }
             guard let first = inTime.map(\.deadline).min() else { continue }
@@ -200,7 +214,9 @@ final class Publisher: Sendable {
             }
             return done
         }
-        for call in done { call.continuation.resume(returning: call.error.map { .failure($0) } ?? .success(call.positions)) }
+        for call in done {
+            call.continuation.resume(returning: call.error.map { .failure($0) } ?? .success(call.positions))
+        }
     }
 
     // MARK: Sending
@@ -219,7 +235,8 @@ final class Publisher: Sendable {
         while true {
             guard let info = try await directory.info(topic) else {
                 // Not all nodes hear of a new topic at the same moment.
-                try await pause.wait(orThrow: .refused(.unknownTopic, "topic '\(topic)' is gone; nothing was published"))
+                try await pause.wait(
+                    orThrow: .refused(.unknownTopic, "topic '\(topic)' is gone; nothing was published"))
                 continue
             }
             guard info.id == partition.topic, Int(partition.index) < info.partitions.count else {
@@ -228,13 +245,17 @@ final class Publisher: Sendable {
             let primary = info.partitions[Int(partition.index)].primary
             do throws(ClientError) {
                 guard primary != .none else {
-                    throw .refused(.notPrimary, "partition \(partition.index) of topic '\(topic)' has no primary at present")
+                    throw .refused(
+                        .notPrimary, "partition \(partition.index) of topic '\(topic)' has no primary at present")
                 }
-                guard case .produced(let answer) = try await engine.send(
-                    request, to: .primary(primary), safety: .once, timeoutMs: pause.leftMs)
+                guard
+                    case .produced(let answer) = try await engine.send(
+                        request, to: .primary(primary), safety: .once, timeoutMs: pause.leftMs)
                 else { throw Router.unexpectedAnswer }
                 return answer.baseOffset
             } catch {
+                // A silent primary may have a successor by now: the next batch must not go to it unasked.
+                if case .outcomeUnknown = error { directory.forget(info) }
                 guard error.asksForPrimary else { throw error }
                 directory.forget(info)
                 try await pause.wait(orThrow: error)

@@ -13,7 +13,8 @@ final class Router: Sendable {
     private let fetcher: Fetcher
 
     init(configuration: ClientConfiguration, logger: Logger) {
-        engine = RouterEngine(configuration: configuration, logger: logger, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+        engine = RouterEngine(
+            configuration: configuration, logger: logger, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
         topicDirectory = TopicDirectory(engine: engine)
         publisher = Publisher(engine: engine, directory: topicDirectory)
         fetcher = Fetcher(engine: engine, directory: topicDirectory)
@@ -73,7 +74,8 @@ final class Router: Sendable {
     func fetch(
         _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int, waitMs: UInt32, life: TopicID? = nil
     ) async throws(ClientError) -> FetchedRecords {
-        try await fetcher.fetch(topic, partition: partition, offset: offset, bytesMax: bytesMax, waitMs: waitMs, life: life)
+        try await fetcher.fetch(
+            topic, partition: partition, offset: offset, bytesMax: bytesMax, waitMs: waitMs, life: life)
     }
 }
 

@@ -164,7 +164,9 @@ final class RouterEngine: @unchecked Sendable {
         }
         guard let id = link.requests.insert(operation) else {
             counters.overloaded.count()
-            return fail(operation, .overloaded("\(link.requests.count) requests are in flight to '\(link.name)', the most there may be"))
+            return fail(
+                operation,
+                .overloaded("\(link.requests.count) requests are in flight to '\(link.name)', the most there may be"))
         }
         operation.inFlight += 1
         operation.noteTried(node)
@@ -214,11 +216,13 @@ final class RouterEngine: @unchecked Sendable {
     private func noNode(_ operation: Operation, _ now: NIODeadline) {
         guard operation.inFlight == 0 else { return }
         if case .primary(let id) = operation.route {
-            return operation.complete(.failure(operation.lastError ?? .unreachable("node \(id) is not connected: \(report)")))
+            return operation.complete(
+                .failure(operation.lastError ?? .unreachable("node \(id) is not connected: \(report)")))
         }
         guard waiting.count < ClientLimits.waitingMax else {
             counters.overloaded.count()
-            return fail(operation, .overloaded("\(waiting.count) operations wait for a node to become reachable: \(report)"))
+            return fail(
+                operation, .overloaded("\(waiting.count) operations wait for a node to become reachable: \(report)"))
         }
         operation.forgetTried()
         operation.retryAt = now + .milliseconds(Int64(operation.backoff.pause(jitter: random.next())))
@@ -226,7 +230,10 @@ final class RouterEngine: @unchecked Sendable {
     }
 
     private func fail(_ operation: Operation, _ error: ClientError) {
-        guard operation.inFlight == 0 else { return operation.lastError = error }
+        guard operation.inFlight == 0 else {
+            operation.lastError = error
+            return
+        }
         operation.complete(.failure(error))
     }
 
@@ -234,7 +241,9 @@ final class RouterEngine: @unchecked Sendable {
     func received(_ frame: Frame, on link: NodeLink) {
         if frame.header.epoch > epoch { refresh(from: link.nodeID) }
         guard frame.header.flags.contains(.answer) else {
-            if case .error(let error) = frame.message { logger.warning("'\(link.name)' complains (\(error.code)): \(error.detail)") }
+            if case .error(let error) = frame.message {
+                logger.warning("'\(link.name)' complains (\(error.code)): \(error.detail)")
+            }
             return
         }
         guard let operation = link.requests.remove(frame.header.requestID) else { return counters.lateAnswers.count() }
@@ -290,7 +299,9 @@ final class RouterEngine: @unchecked Sendable {
 
     private func armSweep() {
         guard sweep == nil, life != .closed else { return }
-        guard !waiting.isEmpty || !readyWaiters.isEmpty || links.contains(where: { $0.requests.count > 0 }) else { return }
+        guard !waiting.isEmpty || !readyWaiters.isEmpty || links.contains(where: { $0.requests.count > 0 }) else {
+            return
+        }
         sweep = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ClientLimits.sweepMs)) { [weak self] in
             self?.sweep = nil
             self?.lookOver()
@@ -399,12 +410,16 @@ final class RouterEngine: @unchecked Sendable {
     /// Asks for the ring and the members: `node`, or any. One request at a time.
     private func refresh(from node: NodeID? = nil) {
         guard life == .running, !open.isEmpty else { return }
-        guard !isRefreshing else { return refreshAgain = refreshAgain ?? node }
+        guard !isRefreshing else {
+            refreshAgain = refreshAgain ?? node
+            return
+        }
         isRefreshing = true
         counters.refreshes.count()
         let operation = Operation(
             message: .clusterRequest, route: node.map { .primary($0) } ?? .anyNode, safety: .repeatable,
-            timeoutMs: configuration.operationTimeoutMs, attemptMs: ClientLimits.attemptMs(configuration.operationTimeoutMs),
+            timeoutMs: configuration.operationTimeoutMs,
+            attemptMs: ClientLimits.attemptMs(configuration.operationTimeoutMs),
             completion: .engine { [weak self] result in self?.refreshed(result) })
         dispatch(operation, .now())
         flush()
@@ -417,7 +432,8 @@ final class RouterEngine: @unchecked Sendable {
             guard let node = link.nodeID else { continue }
             let probe = Operation(
                 message: .clusterRequest, route: .primary(node), safety: .repeatable,
-                timeoutMs: configuration.refreshIntervalMs, attemptMs: configuration.refreshIntervalMs, completion: .engine { _ in })
+                timeoutMs: configuration.refreshIntervalMs, attemptMs: configuration.refreshIntervalMs,
+                completion: .engine { _ in })
             dispatch(probe, .now())
         }
         flush()
@@ -431,7 +447,9 @@ final class RouterEngine: @unchecked Sendable {
         guard let node = refreshAgain else { return }
         refreshAgain = nil
         // Not at once: a node that always answers with news must not keep this busy.
-        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ClientLimits.sweepMs)) { [weak self] in self?.refresh(from: node) }
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ClientLimits.sweepMs)) { [weak self] in
+            self?.refresh(from: node)
+        }
     }
 
     private func apply(_ state: ClusterState) {
@@ -450,13 +468,16 @@ final class RouterEngine: @unchecked Sendable {
     /// One link for every seed and every node that the members and the ring name; those of nobody are dropped.
     private func updateLinks(members: [MemberInfo]) {
         var wanted = configuration.seeds
-        for member in members where member.identity.role == .node && member.state != .left { wanted.append(member.identity.address) }
+        for member in members where member.identity.role == .node && member.state != .left {
+            wanted.append(member.identity.address)
+        }
         for member in table?.ring.members ?? [] { wanted.append(member.address) }
         for link in links where !wanted.contains(link.address) { link.stop() }
         links.removeAll { !wanted.contains($0.address) }
         var transport = TransportConfiguration(
             clusterName: configuration.clusterName, secret: configuration.secret,
-            identity: PeerIdentity(role: configuration.role, id: .none, name: configuration.name, incarnation: incarnation, address: ""))
+            identity: PeerIdentity(
+                role: configuration.role, id: .none, name: configuration.name, incarnation: incarnation, address: ""))
         transport.reconnectPauseMs = configuration.reconnectPauseMs
         for address in wanted where !address.isEmpty && !links.contains(where: { $0.address == address }) {
             let link = NodeLink(address: address, engine: self, configuration: transport)

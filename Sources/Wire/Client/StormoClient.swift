@@ -30,16 +30,18 @@ public final class StormoClient: Sendable {
 
     /// The value of a key; nil when there is none (never written, deleted, expired).
     public func get(_ key: Key, consistency: Consistency = .quorum) async throws(ClientError) -> VersionedValue? {
-        guard case .readAnswer(let answer) = try await router.send(
-            .readRequest(ReadRequest(key: key, consistency: consistency)), to: .key(key), safety: .repeatable)
+        guard
+            case .readAnswer(let answer) = try await router.send(
+                .readRequest(ReadRequest(key: key, consistency: consistency)), to: .key(key), safety: .repeatable)
         else { throw Router.unexpectedAnswer }
         return VersionedValue(answer.cell)
     }
 
     /// The own copy of one node (`consistency: .local`), tombstones included, for tests and debugging.
     public func localCopy(_ key: Key, at node: NodeID) async throws(ClientError) -> Cell? {
-        guard case .readAnswer(let answer) = try await router.send(
-            .readRequest(ReadRequest(key: key, consistency: .local)), to: .node(node), safety: .repeatable)
+        guard
+            case .readAnswer(let answer) = try await router.send(
+                .readRequest(ReadRequest(key: key, consistency: .local)), to: .node(node), safety: .repeatable)
         else { throw Router.unexpectedAnswer }
         return answer.cell
     }
@@ -69,8 +71,10 @@ public final class StormoClient: Sendable {
     public func write(
         _ key: Key, _ change: RegisterChange, consistency: Consistency
     ) async throws(ClientError) -> WriteAnswer {
-        guard case .writeAnswer(let answer) = try await router.send(
-            .writeRequest(WriteRequest(key: key, consistency: consistency, change: change)), to: .key(key), safety: .once)
+        guard
+            case .writeAnswer(let answer) = try await router.send(
+                .writeRequest(WriteRequest(key: key, consistency: consistency, change: change)), to: .key(key),
+                safety: .once)
         else { throw Router.unexpectedAnswer }
         return answer
     }
@@ -80,18 +84,24 @@ public final class StormoClient: Sendable {
         prefix: [UInt8], after: [UInt8] = [], limit: Int = 100, keysOnly: Bool = false
     ) async throws(ClientError) -> ScanAnswer {
         let request = ScanRequest(
-            prefix: prefix, after: after, limit: UInt32(max(1, min(limit, WireLimits.scanItemsMax))), keysOnly: keysOnly)
-        guard case .scanAnswer(let answer) = try await router.send(.scanRequest(request), to: .anyNode, safety: .repeatable)
+            prefix: prefix, after: after, limit: UInt32(max(1, min(limit, WireLimits.scanItemsMax))), keysOnly: keysOnly
+        )
+        guard
+            case .scanAnswer(let answer) = try await router.send(
+                .scanRequest(request), to: .anyNode, safety: .repeatable)
         else { throw Router.unexpectedAnswer }
         return answer
     }
 
     /// All keys that begin with `prefix`, page by page, up to `max` of them.
-    public func scanAll(prefix: String, max: Int = 100_000, keysOnly: Bool = false) async throws(ClientError) -> [ScanItem] {
+    public func scanAll(prefix: String, max: Int = 100_000, keysOnly: Bool = false) async throws(ClientError)
+        -> [ScanItem]
+    {
         var items: [ScanItem] = []
         var after: [UInt8] = []
         while items.count < max {
-            let page = try await scan(prefix: Array(prefix.utf8), after: after, limit: WireLimits.scanItemsMax, keysOnly: keysOnly)
+            let page = try await scan(
+                prefix: Array(prefix.utf8), after: after, limit: WireLimits.scanItemsMax, keysOnly: keysOnly)
             items += page.items
             guard let next = page.resumeAfter else { break }
             after = next
@@ -126,14 +136,17 @@ public final class StormoClient: Sendable {
 
     /// The topic of a name; made with `configuration` when it does not exist and `configuration` is given, nil
     /// otherwise.
-    public func topic(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError) -> TopicInfo? {
+    public func topic(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError)
+        -> TopicInfo?
+    {
         try await router.topic(name, creating: configuration)
     }
 
     /// All topics, with the offsets that every primary tells of its partitions.
     public func topics() async throws(ClientError) -> [TopicInfo] { try await router.topics() }
 
-    /// Deletes a topic; nothing when it does not exist.
+    /// Deletes a topic; nothing when it does not exist. Nodes of this version do not serve it yet and refuse it as
+    /// `invalid`.
     public func deleteTopic(_ name: String) async throws(ClientError) { try await router.deleteTopic(name) }
 
     /// Appends records to a topic (made on first use), each to the partition of its key's hash, those without a key

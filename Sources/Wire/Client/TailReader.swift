@@ -35,7 +35,9 @@ struct TailReader: Sendable {
     }
 
     /// Reads one life of the topic until it is gone. Throws what the handler throws.
-    private func read(_ topic: TopicInfo, _ positions: [UInt32: Offset], _ start: StartPosition, _ handle: @escaping Handler) async throws {
+    private func read(
+        _ topic: TopicInfo, _ positions: [UInt32: Offset], _ start: StartPosition, _ handle: @escaping Handler
+    ) async throws {
         try await withThrowingTaskGroup(of: Event.self) { group in
             var count = UInt32(0)
             for partition in 0..<UInt32(topic.partitions.count) {
@@ -71,9 +73,11 @@ struct TailReader: Sendable {
     }
 
     private func read(
-        _ partition: UInt32, _ topic: TopicInfo, _ position: Offset?, _ start: StartPosition, _ handle: @escaping Handler
+        _ partition: UInt32, _ topic: TopicInfo, _ position: Offset?, _ start: StartPosition,
+        _ handle: @escaping Handler
     ) async throws -> Event {
-        let source = PartitionSource(router: router, topic: topic.name, life: topic.id, partition: partition, logger: tail.logger)
+        let source = PartitionSource(
+            router: router, topic: topic.name, life: topic.id, partition: partition, logger: tail.logger)
         do {
             var offset: Offset
             if let position { offset = position } else { offset = try await source.offset(of: start) }

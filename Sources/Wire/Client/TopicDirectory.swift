@@ -17,13 +17,16 @@ final class TopicDirectory: Sendable {
 
     /// The topic of a name as last heard; asked for when nothing is known, made when it does not exist and `creating` is
     /// given. Offsets in it are those of a moment in the past.
-    func info(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError) -> TopicInfo? {
+    func info(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError) -> TopicInfo?
+    {
         if let known = state.withLock({ $0.topics[name] }) { return known }
         return try await askedNow(name, creating: configuration)
     }
 
     /// The topic of a name as a node tells it now. Callers at the same time share one question.
-    func askedNow(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError) -> TopicInfo? {
+    func askedNow(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError)
+        -> TopicInfo?
+    {
         let task = state.withLock { state in
             let key = configuration == nil ? name : "\(name)+"
             if let task = state.asking[key] { return task }
@@ -44,7 +47,9 @@ final class TopicDirectory: Sendable {
     /// The topic of a name with every primary's word on its partitions, made when it does not exist and `creating` is
     /// given; nil when it does not exist.
     func topic(_ name: String, creating configuration: TopicConfiguration?) async throws(ClientError) -> TopicInfo? {
-        guard !name.isEmpty else { throw .refused(.invalid, "a topic has a name of 1 to \(WireLimits.nameBytesMax) bytes") }
+        guard !name.isEmpty else {
+            throw .refused(.invalid, "a topic has a name of 1 to \(WireLimits.nameBytesMax) bytes")
+        }
         if let configuration { return try await create(name, configuration) }
         guard let topic = try await topics(named: name).first(where: { $0.name == name }) else { return nil }
         keep(topic)
@@ -74,10 +79,14 @@ final class TopicDirectory: Sendable {
 
     /// Deletes a topic; nothing when it does not exist. Deleting twice does no harm, so it may be asked twice.
     func delete(_ name: String) async throws(ClientError) {
-        guard !name.isEmpty else { throw .refused(.invalid, "a topic has a name of 1 to \(WireLimits.nameBytesMax) bytes") }
+        guard !name.isEmpty else {
+            throw .refused(.invalid, "a topic has a name of 1 to \(WireLimits.nameBytesMax) bytes")
+        }
         state.withLock { $0.topics[name] = nil }
         do throws(ClientError) {
-            guard case .deleted = try await engine.send(.deleteTopic(DescribeTopics(name: name)), to: .anyNode, safety: .repeatable)
+            guard
+                case .deleted = try await engine.send(
+                    .deleteTopic(DescribeTopics(name: name)), to: .anyNode, safety: .repeatable)
             else { throw Router.unexpectedAnswer }
         } catch {
             if case .refused(.unknownTopic, _) = error { return }
@@ -86,7 +95,9 @@ final class TopicDirectory: Sendable {
         state.withLock { $0.topics[name] = nil }
     }
 
-    private func ask(_ name: String, creating configuration: TopicConfiguration?, key: String) async -> Result<TopicInfo?, ClientError> {
+    private func ask(_ name: String, creating configuration: TopicConfiguration?, key: String) async -> Result<
+        TopicInfo?, ClientError
+    > {
         let result: Result<TopicInfo?, ClientError>
         do throws(ClientError) {
             var found = try await Self.describe(name, at: .anyNode, engine).first { $0.name == name }
@@ -117,10 +128,13 @@ final class TopicDirectory: Sendable {
         }
     }
 
-    private static func describe(_ name: String, at route: Route, _ engine: RouterEngine) async throws(ClientError) -> [TopicInfo] {
+    private static func describe(_ name: String, at route: Route, _ engine: RouterEngine) async throws(ClientError)
+        -> [TopicInfo]
+    {
         do throws(ClientError) {
-            guard case .topics(let answer) = try await engine.send(
-                .describeTopics(DescribeTopics(name: name)), to: route, safety: .repeatable)
+            guard
+                case .topics(let answer) = try await engine.send(
+                    .describeTopics(DescribeTopics(name: name)), to: route, safety: .repeatable)
             else { throw Router.unexpectedAnswer }
             return answer.topics
         } catch {
@@ -133,13 +147,17 @@ final class TopicDirectory: Sendable {
     /// knows the offsets.
     private static func merge(_ topic: TopicInfo, from node: NodeID, into known: inout (TopicInfo, [Bool])?) {
         let own = topic.partitions.map { $0.primary == node }
-        guard var (info, fromPrimary) = known, info.id >= topic.id else { return known = (topic, own) }
+        guard var (info, fromPrimary) = known, info.id >= topic.id else {
+            known = (topic, own)
+            return
+        }
         guard info.id == topic.id else { return }
         for (index, partition) in topic.partitions.enumerated() {
             if index >= info.partitions.count {
                 info.partitions.append(partition)
                 fromPrimary.append(own[index])
-            } else if (partition.epoch, own[index] ? 1 : 0) > (info.partitions[index].epoch, fromPrimary[index] ? 1 : 0) {
+            } else if (partition.epoch, own[index] ? 1 : 0) > (info.partitions[index].epoch, fromPrimary[index] ? 1 : 0)
+            {
                 info.partitions[index] = partition
                 fromPrimary[index] = own[index]
             }

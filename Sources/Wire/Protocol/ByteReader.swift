@@ -12,7 +12,9 @@ public struct ByteReader {
 
     /// An integer of fixed width. Throws `truncated` at the end.
     @inline(__always)
-    public mutating func integer<T: FixedWidthInteger>(_ field: StaticString, as type: T.Type = T.self) throws(WireError) -> T {
+    public mutating func integer<T: FixedWidthInteger>(_ field: StaticString, as type: T.Type = T.self)
+        throws(WireError) -> T
+    {
         let width = MemoryLayout<T>.size
         guard remaining >= width else { throw .truncated(field: "\(field)", needed: width, available: remaining) }
         let value = T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
@@ -34,7 +36,9 @@ public struct ByteReader {
 
     /// `count` bytes in place; valid as long as the bytes that this reads.
     public mutating func view(_ field: StaticString, count: Int) throws(WireError) -> UnsafeRawBufferPointer {
-        guard count >= 0, remaining >= count else { throw .truncated(field: "\(field)", needed: count, available: remaining) }
+        guard count >= 0, remaining >= count else {
+            throw .truncated(field: "\(field)", needed: count, available: remaining)
+        }
         let slice = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
         offset += count
         return slice

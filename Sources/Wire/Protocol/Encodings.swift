@@ -68,7 +68,9 @@ extension ByteReader {
     /// A key of 1 to 512 bytes.
     public mutating func key(_ field: StaticString = "key") throws(WireError) -> Key {
         let count = Int(try integer(field, as: UInt16.self))
-        guard count <= WireLimits.keyBytesMax else { throw .overLimit(field: "\(field)", found: count, max: WireLimits.keyBytesMax) }
+        guard count <= WireLimits.keyBytesMax else {
+            throw .overLimit(field: "\(field)", found: count, max: WireLimits.keyBytesMax)
+        }
         return try Key(try raw(field, count: count)).validated()
     }
 

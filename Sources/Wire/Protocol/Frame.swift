@@ -84,7 +84,9 @@ public struct FrameEncoder: Sendable {
         message.encode(into: &output)
         let rawCount = output.count - start - FrameHeader.size
         if rawCount >= WireLimits.compressionThresholdBytes, message.isCompressible {
-            let packed = output.bytes.withUnsafeBytes { LZ4Block.compress(UnsafeRawBufferPointer(rebasing: $0[(start + FrameHeader.size)...])) }
+            let packed = output.bytes.withUnsafeBytes {
+                LZ4Block.compress(UnsafeRawBufferPointer(rebasing: $0[(start + FrameHeader.size)...]))
+            }
             if let packed {
                 output.truncate(to: start + FrameHeader.size)
                 output.raw(packed)
@@ -141,7 +143,9 @@ public enum FrameDecoder {
             throw .invalid(field: "length", found: "\(length)", expected: "at least \(FrameHeader.size - 4)")
         }
         guard reserved == 0, Flags.known.isSuperset(of: flags) else {
-            throw .invalid(field: "flags", found: "\(flags.rawValue), \(reserved)", expected: "bits of this version: this is not Stormo's protocol, or a newer one")
+            throw .invalid(
+                field: "flags", found: "\(flags.rawValue), \(reserved)",
+                expected: "bits of this version: this is not Stormo's protocol, or a newer one")
         }
         guard let type = MessageType(rawValue: rawType) else { throw .unknownType(rawType) }
         let max = Swift.min(bodyBytesMax, type.bodyBytesMax)
@@ -149,7 +153,9 @@ public enum FrameDecoder {
         guard rawCount <= max else { throw .overLimit(field: "raw length of \(type)", found: rawCount, max: max) }
         let compressed = flags.contains(.compressed)
         guard compressed || rawCount == bodyCount else {
-            throw .invalid(field: "raw length", found: "\(rawCount)", expected: "\(bodyCount), the body's length, since it is not compressed")
+            throw .invalid(
+                field: "raw length", found: "\(rawCount)",
+                expected: "\(bodyCount), the body's length, since it is not compressed")
         }
 
         let total = length + 4
@@ -159,7 +165,9 @@ public enum FrameDecoder {
 
         let header = FrameHeader(type: type, flags: flags, requestID: requestID, time: time, epoch: epoch)
         let body = UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.size..<total])
-        guard compressed else { return .frame(Frame(header: header, message: try message(type, body)), consumed: total) }
+        guard compressed else {
+            return .frame(Frame(header: header, message: try message(type, body)), consumed: total)
+        }
         let raw = try LZ4Block.decompress(body, rawCount: rawCount)
         let decoded: Result<Message, WireError> = raw.withUnsafeBytes { bytes in
             do throws(WireError) { return .success(try message(type, bytes)) } catch { return .failure(error) }

@@ -22,9 +22,12 @@ public struct Key: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Throws when the key is empty or longer than the limit.
     public func validated() throws(WireError) -> Key {
-        guard !bytes.isEmpty else { throw .invalid(field: "key", found: "an empty key", expected: "1 to \(WireLimits.keyBytesMax) bytes") }
+        guard !bytes.isEmpty else {
+            throw .invalid(field: "key", found: "an empty key", expected: "1 to \(WireLimits.keyBytesMax) bytes")
+        }
         guard bytes.count <= WireLimits.keyBytesMax else {
-            throw .invalid(field: "key", found: "\(bytes.count) bytes", expected: "1 to \(WireLimits.keyBytesMax) bytes")
+            throw .invalid(
+                field: "key", found: "\(bytes.count) bytes", expected: "1 to \(WireLimits.keyBytesMax) bytes")
         }
         return self
     }

@@ -11,7 +11,9 @@ public enum LZ4Block {
         let packed = [UInt8](unsafeUninitializedCapacity: capacity) { target, count in
             target.withMemoryRebound(to: CChar.self) { destination in
                 let source = raw.bindMemory(to: CChar.self)
-                count = Int(LZ4_compress_default(source.baseAddress, destination.baseAddress, Int32(raw.count), Int32(capacity)))
+                count = Int(
+                    LZ4_compress_default(source.baseAddress, destination.baseAddress, Int32(raw.count), Int32(capacity))
+                )
             }
         }
         return packed.isEmpty ? nil : packed
@@ -30,7 +32,9 @@ public enum LZ4Block {
         let raw = [UInt8](unsafeUninitializedCapacity: rawCount) { target, count in
             target.withMemoryRebound(to: CChar.self) { destination in
                 let source = packed.bindMemory(to: CChar.self)
-                restored = Int(LZ4_decompress_safe(source.baseAddress, destination.baseAddress, Int32(packed.count), Int32(rawCount)))
+                restored = Int(
+                    LZ4_decompress_safe(
+                        source.baseAddress, destination.baseAddress, Int32(packed.count), Int32(rawCount)))
             }
             count = max(0, restored)
         }

@@ -59,7 +59,8 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
         case .hello, .challenge, .proof, .welcome, .error: WireLimits.handshakeBytesMax
         case .gossip: WireLimits.gossipBytesMax
         case .clusterRequest, .statsRequest: 64
-        case .readRequest, .replicaRead, .prepare, .promise, .refused, .replicaScan, .scanRequest, .fetch, .describeTopics,
+        case .readRequest, .replicaRead, .prepare, .promise, .refused, .replicaScan, .scanRequest, .fetch,
+            .describeTopics,
             .createTopic, .deleteTopic, .deleted, .produced, .appended, .founded:
             // Keys and names, with room for the cell that a promise carries.
             WireLimits.valueBytesMax + WireLimits.handshakeBytesMax

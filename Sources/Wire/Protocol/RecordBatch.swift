@@ -33,7 +33,8 @@ public struct Record: Hashable, Sendable {
 
     /// Bytes that it takes in a batch before compression.
     public var encodedCount: Int {
-        8 + 4 + (key?.count ?? 0) + 4 + value.count + 2 + headers.reduce(0) { $0 + 6 + $1.name.utf8.count + $1.value.count }
+        8 + 4 + (key?.count ?? 0) + 4 + value.count + 2
+            + headers.reduce(0) { $0 + 6 + $1.name.utf8.count + $1.value.count }
     }
 }
 
@@ -90,7 +91,8 @@ public struct RecordBatch: Hashable, Sendable {
                 throw .overLimit(field: "record", found: bytes, max: WireLimits.recordBytesMax)
             }
             guard record.headers.count <= WireLimits.recordHeadersMax else {
-                throw .overLimit(field: "headers of a record", found: record.headers.count, max: WireLimits.recordHeadersMax)
+                throw .overLimit(
+                    field: "headers of a record", found: record.headers.count, max: WireLimits.recordHeadersMax)
             }
             for header in record.headers where header.name.utf8.count > WireLimits.nameBytesMax {
                 throw .overLimit(field: "header name", found: header.name.utf8.count, max: WireLimits.nameBytesMax)
@@ -109,7 +111,8 @@ public struct RecordBatch: Hashable, Sendable {
     }
 
     private init(
-        baseOffset: Offset, epoch: LogEpoch, producerID: UInt64, sequence: UInt64, count: UInt32, timestampMsMax: UInt64,
+        baseOffset: Offset, epoch: LogEpoch, producerID: UInt64, sequence: UInt64, count: UInt32,
+        timestampMsMax: UInt64,
         codec: Codec, rawCount: UInt32, payload: [UInt8], checksum: UInt32?
     ) {
         self.baseOffset = baseOffset
@@ -139,7 +142,8 @@ public struct RecordBatch: Hashable, Sendable {
     /// Whether the checksum is that of the content.
     public var isIntact: Bool {
         let again = RecordBatch(
-            baseOffset: 0, epoch: 0, producerID: producerID, sequence: sequence, count: count, timestampMsMax: timestampMsMax,
+            baseOffset: 0, epoch: 0, producerID: producerID, sequence: sequence, count: count,
+            timestampMsMax: timestampMsMax,
             codec: codec, rawCount: rawCount, payload: payload, checksum: nil)
         return again.checksum == checksum
     }
@@ -151,12 +155,15 @@ public struct RecordBatch: Hashable, Sendable {
         switch codec {
         case .none:
             guard payload.count == Int(rawCount) else {
-                throw .invalid(field: "raw length", found: "\(rawCount)", expected: "\(payload.count), the payload's length, since it is not packed")
+                throw .invalid(
+                    field: "raw length", found: "\(rawCount)",
+                    expected: "\(payload.count), the payload's length, since it is not packed")
             }
             raw = payload
         case .lz4:
             let result: Result<[UInt8], WireError> = payload.withUnsafeBytes { bytes in
-                do throws(WireError) { return .success(try LZ4Block.decompress(bytes, rawCount: Int(rawCount))) } catch { return .failure(error) }
+                do throws(WireError) { return .success(try LZ4Block.decompress(bytes, rawCount: Int(rawCount))) } catch
+                { return .failure(error) }
             }
             raw = try result.get()
         }
@@ -164,7 +171,9 @@ public struct RecordBatch: Hashable, Sendable {
             do throws(WireError) {
                 var reader = ByteReader(bytes)
                 guard Int(count) * 18 <= bytes.count else {
-                    throw .invalid(field: "record count", found: "\(count)", expected: "at most \(bytes.count / 18) in \(bytes.count) bytes")
+                    throw .invalid(
+                        field: "record count", found: "\(count)",
+                        expected: "at most \(bytes.count / 18) in \(bytes.count) bytes")
                 }
                 var records: [Record] = []
                 records.reserveCapacity(Int(count))

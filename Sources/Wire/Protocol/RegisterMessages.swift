@@ -171,20 +171,25 @@ public struct WriteRequest: Hashable, Sendable {
         case 1:
             let value = try reader.blob("value", max: WireLimits.valueBytesMax)
             let ttl: UInt64 = try reader.integer("ttl")
-            change = .put(value: value, ttlMs: ttl == 0 ? nil : try Self.inRange("ttl", ttl, WireLimits.ttlMsRange), condition: try reader.condition())
+            change = .put(
+                value: value, ttlMs: ttl == 0 ? nil : try Self.inRange("ttl", ttl, WireLimits.ttlMsRange),
+                condition: try reader.condition())
         case 2: change = .delete(condition: try reader.condition())
         case 3:
             let owner = try reader.text("owner")
-            change = .acquire(owner: owner, ttlMs: try Self.inRange("lease", try reader.integer("lease"), WireLimits.leaseMsRange))
+            change = .acquire(
+                owner: owner, ttlMs: try Self.inRange("lease", try reader.integer("lease"), WireLimits.leaseMsRange))
         case 4:
             let token = try reader.ballot("token")
-            change = .renew(token: token, ttlMs: try Self.inRange("lease", try reader.integer("lease"), WireLimits.leaseMsRange))
+            change = .renew(
+                token: token, ttlMs: try Self.inRange("lease", try reader.integer("lease"), WireLimits.leaseMsRange))
         case 5: change = .release(token: try reader.ballot("token"))
         default: throw .invalid(field: "change", found: "\(kind)", expected: "1 to 5")
         }
     }
 
-    private static func inRange(_ field: String, _ ms: UInt64, _ range: ClosedRange<UInt64>) throws(WireError) -> UInt64 {
+    private static func inRange(_ field: String, _ ms: UInt64, _ range: ClosedRange<UInt64>) throws(WireError) -> UInt64
+    {
         guard range.contains(ms) else {
             throw .invalid(field: field, found: "\(ms) ms", expected: "\(range.lowerBound) to \(range.upperBound) ms")
         }
@@ -503,7 +508,9 @@ extension ByteReader {
     /// Bytes behind a 16-bit length that may be empty, at most as long as a key.
     fileprivate mutating func bounded(_ field: StaticString) throws(WireError) -> [UInt8] {
         let count = Int(try integer(field, as: UInt16.self))
-        guard count <= WireLimits.keyBytesMax else { throw .overLimit(field: "\(field)", found: count, max: WireLimits.keyBytesMax) }
+        guard count <= WireLimits.keyBytesMax else {
+            throw .overLimit(field: "\(field)", found: count, max: WireLimits.keyBytesMax)
+        }
         return try raw(field, count: count)
     }
 }

@@ -119,7 +119,8 @@ public struct Ring: Sendable, Equatable {
 
     /// Equal when everything it was made from is.
     public static func == (a: Ring, b: Ring) -> Bool {
-        a.clusterID == b.clusterID && a.epoch == b.epoch && a.replicationFactor == b.replicationFactor && a.members == b.members
+        a.clusterID == b.clusterID && a.epoch == b.epoch && a.replicationFactor == b.replicationFactor
+            && a.members == b.members
     }
 
     /// Appends the ring to a message or a journal record.
@@ -142,14 +143,16 @@ public struct Ring: Sendable, Equatable {
         let epoch = Epoch(try reader.integer("epoch"))
         let factor: UInt16 = try reader.integer("replication factor")
         guard factor > 0 else { throw .invalid(field: "replication factor", found: "0", expected: "at least 1") }
-        let members = try reader.list("members", max: WireLimits.ringMembersMax, minBytes: 16) { reader throws(WireError) in
+        let members = try reader.list("members", max: WireLimits.ringMembersMax, minBytes: 16) {
+            reader throws(WireError) in
             let id = NodeID(try reader.integer("node id"))
             let name = try reader.text("name")
             let address = try reader.text("address")
             let zone = try reader.text("zone")
             let count: UInt16 = try reader.integer("virtual nodes")
             guard (1...UInt16(WireLimits.virtualNodesMax)).contains(count) else {
-                throw .invalid(field: "virtual nodes", found: "\(count)", expected: "1 to \(WireLimits.virtualNodesMax)")
+                throw .invalid(
+                    field: "virtual nodes", found: "\(count)", expected: "1 to \(WireLimits.virtualNodesMax)")
             }
             return RingMember(id: id, name: name, address: address, zone: zone, virtualNodes: count)
         }

@@ -29,9 +29,12 @@ public enum Timestamp {
             return value
         }
         func mark(_ at: Int, _ allowed: String) -> Bool { at < bytes.count && allowed.utf8.contains(bytes[at]) }
-        guard let year = number(0, 4), mark(4, "-"), let month = number(5, 2), mark(7, "-"), let day = number(8, 2), mark(10, "Tt "),
-            let hour = number(11, 2), mark(13, ":"), let minute = number(14, 2), mark(16, ":"), let second = number(17, 2),
-            (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day), hour <= 23, minute <= 59, second <= 60
+        guard let year = number(0, 4), mark(4, "-"), let month = number(5, 2), mark(7, "-"), let day = number(8, 2),
+            mark(10, "Tt "),
+            let hour = number(11, 2), mark(13, ":"), let minute = number(14, 2), mark(16, ":"),
+            let second = number(17, 2),
+            (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day), hour <= 23, minute <= 59,
+            second <= 60
         else { return nil }
         var at = 19
         var fraction: Int64 = 0
@@ -50,7 +53,9 @@ public enum Timestamp {
         if mark(at, "Zz") {
             at += 1
         } else if mark(at, "+-") {
-            guard let hours = number(at + 1, 2), mark(at + 3, ":"), let minutes = number(at + 4, 2), hours <= 23, minutes <= 59 else { return nil }
+            guard let hours = number(at + 1, 2), mark(at + 3, ":"), let minutes = number(at + 4, 2), hours <= 23,
+                minutes <= 59
+            else { return nil }
             offsetMinutes = (bytes[at] == 0x2B ? 1 : -1) * (hours * 60 + minutes)
             at += 6
         } else {
@@ -67,10 +72,12 @@ public enum Timestamp {
     public static func milliseconds(
         year: Int64, month: Int64, day: Int64, hour: Int64 = 0, minute: Int64 = 0, second: Int64 = 0
     ) -> UInt64? {
-        guard year >= 1970, (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day), (0...23).contains(hour),
+        guard year >= 1970, (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day),
+            (0...23).contains(hour),
             (0...59).contains(minute), (0...60).contains(second)
         else { return nil }
-        return UInt64(((daysFromCivil(year: year, month: month, day: day) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000)
+        return UInt64(
+            ((daysFromCivil(year: year, month: month, day: day) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000)
     }
 
     private static func daysIn(month: Int64, year: Int64) -> Int64 {

@@ -23,7 +23,8 @@ public struct TopicConfiguration: Hashable, Sendable {
 
     /// Puts a configuration together; the defaults are those of a topic made on first use.
     public init(
-        partitions: UInt32 = 8, replicationFactor: UInt16 = 3, minInSync: UInt16 = 0, retentionMs: UInt64 = 7 * 86_400_000,
+        partitions: UInt32 = 8, replicationFactor: UInt16 = 3, minInSync: UInt16 = 0,
+        retentionMs: UInt64 = 7 * 86_400_000,
         retentionBytes: UInt64 = 0, cleanup: Cleanup = .delete
     ) {
         self.partitions = partitions
@@ -51,7 +52,9 @@ public struct TopicConfiguration: Hashable, Sendable {
             throw .invalid(field: "partitions", found: "\(partitions)", expected: "1 to \(WireLimits.partitionsMax)")
         }
         replicationFactor = try reader.integer("replication factor")
-        guard replicationFactor > 0 else { throw .invalid(field: "replication factor", found: "0", expected: "at least 1") }
+        guard replicationFactor > 0 else {
+            throw .invalid(field: "replication factor", found: "0", expected: "at least 1")
+        }
         minInSync = try reader.integer("min in-sync")
         retentionMs = try reader.integer("retention")
         retentionBytes = try reader.integer("retention bytes")
@@ -147,7 +150,8 @@ public struct TopicInfo: Hashable, Sendable {
         name = try reader.text("topic")
         id = TopicID(try reader.integer("topic id"))
         configuration = try TopicConfiguration(from: &reader)
-        partitions = try reader.list("partitions", max: WireLimits.partitionsMax, minBytes: 48) { reader throws(WireError) in
+        partitions = try reader.list("partitions", max: WireLimits.partitionsMax, minBytes: 48) {
+            reader throws(WireError) in
             try PartitionInfo(from: &reader)
         }
     }
@@ -279,7 +283,9 @@ public struct Fetch: Hashable, Sendable {
         offset = try reader.integer("offset")
         bytesMax = try reader.integer("bytes")
         waitMs = try reader.integer("wait")
-        guard waitMs <= Self.waitMsMax else { throw .overLimit(field: "wait in ms", found: Int(waitMs), max: Int(Self.waitMsMax)) }
+        guard waitMs <= Self.waitMsMax else {
+            throw .overLimit(field: "wait in ms", found: Int(waitMs), max: Int(Self.waitMsMax))
+        }
     }
 }
 
@@ -418,7 +424,8 @@ extension ByteReader {
     }
 
     fileprivate mutating func batches() throws(WireError) -> [RecordBatch] {
-        try list("batches", max: WireLimits.listItemsMax, minBytes: RecordBatch.headerBytes) { reader throws(WireError) in
+        try list("batches", max: WireLimits.listItemsMax, minBytes: RecordBatch.headerBytes) {
+            reader throws(WireError) in
             try RecordBatch(from: &reader)
         }
     }

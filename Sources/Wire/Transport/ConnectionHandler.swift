@@ -87,7 +87,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         if case .slowPeer = reason { return context.close(promise: nil) }
         let written = context.eventLoop.makePromise(of: Void.self)
         let mode: CloseMode = lastWords == nil ? .all : .output
-        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.context?.close(mode: mode, promise: nil) }
+        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+            self?.context?.close(mode: mode, promise: nil)
+        }
         closeTimer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(configuration.closeTimeoutMs)) {
             [weak self] in self?.context?.close(promise: nil)
         }
@@ -161,7 +163,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         if let turnedAway { return finish(.refused(turnedAway), lastWords: turnedAway) }
         let timeoutMs = configuration.handshakeTimeoutMs
         handshakeTimer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(timeoutMs)) { [weak self] in
-            let error = ErrorMessage(code: .protocolViolation, detail: "the handshake was not finished within \(timeoutMs) ms")
+            let error = ErrorMessage(
+                code: .protocolViolation, detail: "the handshake was not finished within \(timeoutMs) ms")
             self?.finish(.handshakeTimeout(milliseconds: timeoutMs), lastWords: error)
         }
         if let first { context.writeAndFlush(wrapOutboundOut(encoded(first)), promise: nil) }
@@ -196,7 +199,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .handshake:
             let received = handshakeBytes + bytes.readableBytes
             guard received <= WireLimits.handshakeBytesMax else {
-                return violate(.overLimit(field: "bytes before the end of the handshake", found: received, max: WireLimits.handshakeBytesMax))
+                return violate(
+                    .overLimit(
+                        field: "bytes before the end of the handshake", found: received,
+                        max: WireLimits.handshakeBytesMax))
             }
         case .open: break
         }
@@ -215,12 +221,16 @@ final class ConnectionHandler: ChannelInboundHandler {
                     case .closing, .closed:
                         return whole.count
                     case .handshake(let machine):
-                        guard case .frame(let frame, let taken) = try next(rest, WireLimits.handshakeBytesMax) else { return offset }
+                        guard case .frame(let frame, let taken) = try next(rest, WireLimits.handshakeBytesMax) else {
+                            return offset
+                        }
                         offset += taken
                         handshakeBytes += taken
                         advance(machine, frame.message)
                     case .open(let connection):
-                        guard case .frame(let frame, let taken) = try next(rest, WireLimits.frameBytesMax) else { return offset }
+                        guard case .frame(let frame, let taken) = try next(rest, WireLimits.frameBytesMax) else {
+                            return offset
+                        }
                         offset += taken
                         connection.framesIn &+= 1
                         delegate.connection(connection, received: frame)
@@ -262,7 +272,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         handshakeTimer = nil
         if let message { context.writeAndFlush(wrapOutboundOut(encoded(message)), promise: nil) }
         let connection = Connection(
-            agreement: agreement, isOutgoing: purpose != nil, remoteAddress: remoteAddress, eventLoop: context.eventLoop,
+            agreement: agreement, isOutgoing: purpose != nil, remoteAddress: remoteAddress,
+            eventLoop: context.eventLoop,
             configuration: configuration, delegate: delegate, handler: self)
         state = .open(connection)
         owner.opened(connection)

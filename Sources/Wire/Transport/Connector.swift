@@ -10,7 +10,9 @@ package enum Connector {
         delegate: any ConnectionDelegate, eventLoop: any EventLoop
     ) -> EventLoopFuture<Connection> {
         let attempt = Attempt(address: address, promise: eventLoop.makePromise())
-        connect(to: address, purpose: purpose, configuration: configuration, delegate: delegate, owner: attempt, eventLoop: eventLoop)
+        connect(
+            to: address, purpose: purpose, configuration: configuration, delegate: delegate, owner: attempt,
+            eventLoop: eventLoop)
         return attempt.promise.futureResult
     }
 
@@ -50,7 +52,9 @@ package enum Connector {
     private static func reason(of error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
-            if let dns = error.dnsAError ?? error.dnsAAAAError, error.connectionErrors.isEmpty { return "the name is unknown: \(dns)" }
+            if let dns = error.dnsAError ?? error.dnsAAAAError, error.connectionErrors.isEmpty {
+                return "the name is unknown: \(dns)"
+            }
             return error.connectionErrors.first.map { reason(of: $0.error) } ?? "no address answered"
         case ChannelError.connectTimeout(let time): return "no answer within \(time.nanoseconds / 1_000_000) ms"
         case ChannelError.ioOnClosedChannel: return "the other side closed the connection at once"

@@ -25,7 +25,8 @@ package struct HandshakeMachine: Sendable {
         package var nonce: [UInt8]
 
         /// Puts the terms of one connection together.
-        package init(clusterName: String, clusterID: ClusterID, secret: [UInt8], identity: PeerIdentity, nonce: [UInt8]) {
+        package init(clusterName: String, clusterID: ClusterID, secret: [UInt8], identity: PeerIdentity, nonce: [UInt8])
+        {
             self.clusterName = clusterName
             self.clusterID = clusterID
             self.secret = secret
@@ -107,7 +108,8 @@ package struct HandshakeMachine: Sendable {
         case (.awaitingHello, .hello(let hello)): return take(hello)
         case (.awaitingProof(let hello, let challenge), .proof(let proof)): return take(proof, hello, challenge)
         case (.awaitingChallenge(let hello), .challenge(let challenge)): return take(challenge, hello)
-        case (.awaitingWelcome(let agreement, let expected), .welcome(let proof)): return take(proof, agreement, expected)
+        case (.awaitingWelcome(let agreement, let expected), .welcome(let proof)):
+            return take(proof, agreement, expected)
         default: return refuse(.protocolViolation, "'\(message.type)' came where the handshake has \(expectation)")
         }
     }
@@ -118,7 +120,8 @@ package struct HandshakeMachine: Sendable {
             preconditionFailure("admission without a proven peer would let anybody in")
         }
         state = .done
-        let mac = SecretMAC.code(secret: terms.secret, label: Handshake.listenerLabel, hello: hello, challenge: challenge)
+        let mac = SecretMAC.code(
+            secret: terms.secret, label: Handshake.listenerLabel, hello: hello, challenge: challenge)
         let agreement = Agreement(peer: hello.identity, clusterID: hello.clusterID, purpose: hello.purpose)
         return .open(agreement, .welcome(SecretProof(mac: mac)))
     }
@@ -146,13 +149,15 @@ package struct HandshakeMachine: Sendable {
         }
         if let error = mismatch(hello.clusterID) { return refuse(error) }
         let challenge = Challenge(
-            version: Handshake.version, features: 0, clusterID: terms.clusterID, identity: terms.identity, nonce: terms.nonce)
+            version: Handshake.version, features: 0, clusterID: terms.clusterID, identity: terms.identity,
+            nonce: terms.nonce)
         state = .awaitingProof(hello, challenge)
         return .send(.challenge(challenge))
     }
 
     private mutating func take(_ proof: SecretProof, _ hello: Hello, _ challenge: Challenge) -> Action {
-        let expected = SecretMAC.code(secret: terms.secret, label: Handshake.connectorLabel, hello: hello, challenge: challenge)
+        let expected = SecretMAC.code(
+            secret: terms.secret, label: Handshake.connectorLabel, hello: hello, challenge: challenge)
         guard SecretMAC.equal(expected, proof.mac) else { return refuseSecret() }
         state = .awaitingAdmission(hello, challenge)
         return .askAdmission(hello)
@@ -168,8 +173,10 @@ package struct HandshakeMachine: Sendable {
                     + "with features \(challenge.features): run the same release on both sides")
         }
         if let error = mismatch(challenge.clusterID) { return refuse(error) }
-        let mac = SecretMAC.code(secret: terms.secret, label: Handshake.connectorLabel, hello: hello, challenge: challenge)
-        let expected = SecretMAC.code(secret: terms.secret, label: Handshake.listenerLabel, hello: hello, challenge: challenge)
+        let mac = SecretMAC.code(
+            secret: terms.secret, label: Handshake.connectorLabel, hello: hello, challenge: challenge)
+        let expected = SecretMAC.code(
+            secret: terms.secret, label: Handshake.listenerLabel, hello: hello, challenge: challenge)
         let agreement = Agreement(peer: challenge.identity, clusterID: challenge.clusterID, purpose: hello.purpose)
         state = .awaitingWelcome(agreement, expected: expected)
         return .send(.proof(SecretProof(mac: mac)))
@@ -201,8 +208,10 @@ package struct HandshakeMachine: Sendable {
         guard other != .none, terms.clusterID != .none, other != terms.clusterID else { return nil }
         return ErrorMessage(
             code: .wrongCluster,
-            detail: "\(me) belongs to cluster '\(terms.clusterName)' of id \(terms.clusterID), you to one of id \(other): "
-                + "two clusters were founded under one name; a node moves to the other only with an empty data directory")
+            detail:
+                "\(me) belongs to cluster '\(terms.clusterName)' of id \(terms.clusterID), you to one of id \(other): "
+                + "two clusters were founded under one name; a node moves to the other only with an empty data directory"
+        )
     }
 
     private mutating func refuseSecret() -> Action {

@@ -39,7 +39,8 @@ package final class Listener: @unchecked Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: SocketOptions.waterMark(configuration))
             .childChannelOption(.recvAllocator, value: SocketOptions.allocator(configuration))
-            .childChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try listener.accept(channel) } }
+            .childChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try listener.accept(channel) }
+            }
         for (option, value) in SocketOptions.tcp { bootstrap = bootstrap.childChannelOption(option, value: value) }
         do {
             let socket = try await bootstrap.bind(host: host, port: port).get()
@@ -85,7 +86,9 @@ package final class Listener: @unchecked Sendable {
         var error: ErrorMessage?
         if handlers.count >= configuration.connectionsMax {
             turnedAway += 1
-            guard handlers.count < configuration.connectionsMax + configuration.refusalsMax else { return channel.close(promise: nil) }
+            guard handlers.count < configuration.connectionsMax + configuration.refusalsMax else {
+                return channel.close(promise: nil)
+            }
             error = ErrorMessage(
                 code: .tooManyConnections,
                 detail: "'\(configuration.identity.name)' has \(handlers.count) connections, the most it takes: "

@@ -70,7 +70,8 @@ package final class PeerLink: @unchecked Sendable {
         isConnecting = true
         attempts += 1
         Connector.connect(
-            to: address, purpose: purpose, configuration: configuration, delegate: delegate, owner: self, eventLoop: eventLoop)
+            to: address, purpose: purpose, configuration: configuration, delegate: delegate, owner: self,
+            eventLoop: eventLoop)
     }
 
     private func connectLater(_ reason: CloseReason) {

@@ -22,7 +22,8 @@ enum SocketOptions {
 
     /// When reading from a peer stops for its unread answers.
     static func waterMark(_ configuration: TransportConfiguration) -> ChannelOptions.Types.WriteBufferWaterMark {
-        ChannelOptions.Types.WriteBufferWaterMark(low: configuration.writeLowMarkBytes, high: configuration.writeHighMarkBytes)
+        ChannelOptions.Types.WriteBufferWaterMark(
+            low: configuration.writeLowMarkBytes, high: configuration.writeHighMarkBytes)
     }
 
     /// How large reads are: they grow with the traffic.

@@ -66,7 +66,9 @@ enum Linearizability {
     /// States looked at before a search is given up; the histories of these tests need a few thousand.
     private static let statesMax = 400_000
 
-    private static func search(_ operations: [RegisterOperation], _ done: inout [UInt64], _ state: Int?, _ seen: inout Set<Seen>) -> Bool {
+    private static func search(
+        _ operations: [RegisterOperation], _ done: inout [UInt64], _ state: Int?, _ seen: inout Set<Seen>
+    ) -> Bool {
         guard seen.count < statesMax, seen.insert(Seen(done: done, state: state)).inserted else { return false }
         // Nothing that was invoked after another's return may go before it.
         var bound = UInt64.max
@@ -81,8 +83,13 @@ enum Linearizability {
             guard let next = apply(operations[index].kind, state) else { continue }
             // Of equal writes whose outcome is not known, the earliest can stand for each: trying them all only repeats.
             if operations[index].returnedMs == .max,
-                operations[..<index].indices.contains(where: { !isDone(done, $0) && operations[$0].returnedMs == .max && operations[$0].kind == operations[index].kind })
-            { continue }
+                operations[..<index].indices.contains(where: {
+                    !isDone(done, $0) && operations[$0].returnedMs == .max
+                        && operations[$0].kind == operations[index].kind
+                })
+            {
+                continue
+            }
             done[index / 64] |= 1 << UInt64(index % 64)
             if search(operations, &done, next.state, &seen) { return true }
             done[index / 64] &= ~(1 << UInt64(index % 64))
@@ -90,7 +97,9 @@ enum Linearizability {
         return false
     }
 
-    private static func isDone(_ done: [UInt64], _ index: Int) -> Bool { done[index / 64] & 1 << UInt64(index % 64) != 0 }
+    private static func isDone(_ done: [UInt64], _ index: Int) -> Bool {
+        done[index / 64] & 1 << UInt64(index % 64) != 0
+    }
 
     private static func apply(_ kind: RegisterOperation.Kind, _ state: Int?) -> (state: Int?, Void)? {
         switch kind {

@@ -20,7 +20,9 @@ struct LoneNode {
         let identity = PeerIdentity(role: .node, id: NodeID(1), name: "n1", incarnation: 1, address: "n1:1")
         let ring = Ring(
             clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(1), replicationFactor: 3,
-            members: (1...3).map { RingMember(id: NodeID($0), name: "n\($0)", address: "n\($0):1", zone: "", virtualNodes: 8) })
+            members: (1...3).map {
+                RingMember(id: NodeID($0), name: "n\($0)", address: "n\($0):1", zone: "", virtualNodes: 8)
+            })
         var writer = ByteWriter()
         ring.encode(into: &writer)
         store = MemoryStore()

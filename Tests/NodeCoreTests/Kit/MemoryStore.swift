@@ -58,7 +58,8 @@ final class MemoryStore: NodeStore {
 
     func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
         let matching = order.filter { key in
-            key.bytes.starts(with: prefix) && after.lexicographicallyPrecedes(key.bytes) && (prefix.first == 0 || !key.isSystem)
+            key.bytes.starts(with: prefix) && after.lexicographicallyPrecedes(key.bytes)
+                && (prefix.first == 0 || !key.isSystem)
                 && registers[key]?.accepted != nil
         }
         let items = matching.prefix(limit).compactMap { key in
@@ -67,7 +68,9 @@ final class MemoryStore: NodeStore {
         return ReplicaPage(items: items, hasMore: matching.count > limit)
     }
 
-    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError) -> [RecordBatch] {
+    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
+        -> [RecordBatch]
+    {
         var bytes = 0
         var found: [RecordBatch] = []
         for batch in logs[partition]?.batches ?? [] where batch.endOffset > from && batch.baseOffset < limit {
@@ -91,7 +94,8 @@ final class MemoryStore: NodeStore {
                 epochs.append(EpochStart(epoch: batch.epoch, start: batch.baseOffset))
             }
             return RecoveredLog(
-                partition: id, facts: log.facts, endOffset: log.batches.last?.endOffset ?? log.facts.firstOffset, epochs: epochs,
+                partition: id, facts: log.facts, endOffset: log.batches.last?.endOffset ?? log.facts.firstOffset,
+                epochs: epochs,
                 bytes: log.batches.reduce(0) { $0 + UInt64($1.encodedCount) })
         }
     }

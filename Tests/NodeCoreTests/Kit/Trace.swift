@@ -10,9 +10,11 @@ enum Trace {
         case .writeRequest(let body): "\(change(body.change)) \(body.key)"
         case .writeAnswer(let body): body.applied ? "applied" : "refused, is \(cell(body.current))"
         case .scanRequest(let body): "scan '\(String(decoding: body.prefix, as: UTF8.self))' limit \(body.limit)"
-        case .scanAnswer(let body): "page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.resumeAfter == nil ? "" : " …")"
+        case .scanAnswer(let body):
+            "page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.resumeAfter == nil ? "" : " …")"
         case .replicaScan(let body): "replica-scan '\(String(decoding: body.prefix, as: UTF8.self))'"
-        case .replicaPage(let body): "replica-page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.hasMore ? " …" : "")"
+        case .replicaPage(let body):
+            "replica-page \(body.items.map { $0.key.description }.joined(separator: ","))\(body.hasMore ? " …" : "")"
         case .prepare(let body): "Prepare \(key(body.key))"
         case .promise(let body): "Promise \(cell(body.accepted?.cell))"
         case .accept(let body): "Accept \(key(body.key))=\(cell(body.cell))"
@@ -24,7 +26,8 @@ enum Trace {
         case .produce(let body): "produce \(body.batch.count)"
         case .produced(let body): "produced at \(body.baseOffset)"
         case .fetch(let body): "fetch from \(body.offset)"
-        case .fetched(let body): "fetched \(body.batches.map { "\($0.baseOffset)..<\($0.endOffset)" }.joined(separator: ",")) hw=\(body.highWatermark)"
+        case .fetched(let body):
+            "fetched \(body.batches.map { "\($0.baseOffset)..<\($0.endOffset)" }.joined(separator: ",")) hw=\(body.highWatermark)"
         case .append(let body):
             "Append e\(body.epoch) after \(body.previousEnd)@\(body.previousEpoch) hw=\(body.highWatermark) [\(body.batches.map { "\($0.baseOffset)..<\($0.endOffset)@\($0.epoch)" }.joined(separator: ","))]"
         case .appended(let body): "Appended e\(body.epoch) \(body.matched ? "matched" : "differs, try") \(body.end)"
@@ -42,7 +45,8 @@ enum Trace {
         if bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }
         if let lease = try? Lease(bytes) { return "lease of \(lease.owner)" }
         guard let partition = PartitionConfiguration(bytes) else { return "\(bytes.count) bytes" }
-        return "(e\(partition.epoch) n\(partition.primary.rawValue) in-sync \(partition.inSync.map { "n\($0.node.rawValue)" }.joined(separator: ",")))"
+        return
+            "(e\(partition.epoch) n\(partition.primary.rawValue) in-sync \(partition.inSync.map { "n\($0.node.rawValue)" }.joined(separator: ",")))"
     }
 
     private static func change(_ change: RegisterChange) -> String {

@@ -56,7 +56,9 @@ final class VirtualCluster {
         var limits = limits
         limits.bootstrapExpect = count
         self.limits = limits
-        identities = (1...count).map { PeerIdentity(role: .node, id: NodeID(UInt64($0)), name: "n\($0)", incarnation: 1, address: "n\($0):1") }
+        identities = (1...count).map {
+            PeerIdentity(role: .node, id: NodeID(UInt64($0)), name: "n\($0)", incarnation: 1, address: "n\($0):1")
+        }
         stores = (0..<count).map { _ in MemoryStore() }
         nodes = Array(repeating: nil, count: count)
         syncAtMs = Array(repeating: nil, count: count)
@@ -83,7 +85,9 @@ final class VirtualCluster {
 
     /// What the membership says to all living nodes.
     func announce(_ index: Int, _ state: MemberState) {
-        for other in nodes.indices where other != index { input(other, .member(MemberInfo(identity: identities[index], state: state))) }
+        for other in nodes.indices where other != index {
+            input(other, .member(MemberInfo(identity: identities[index], state: state)))
+        }
     }
 
     /// Cuts messages in one direction; connections stay up, as with dropped packets.
@@ -95,9 +99,13 @@ final class VirtualCluster {
 
     /// Sends a client's request to a node; the answer comes under the client's number.
     func request(_ client: Int, to index: Int, _ message: Message) {
-        let header = FrameHeader(type: message.type, requestID: RequestID(UInt32(client)), time: HybridTime(milliseconds: nowMs + 1_700_000_000_000 - 200), epoch: Epoch(1))
+        let header = FrameHeader(
+            type: message.type, requestID: RequestID(UInt32(client)),
+            time: HybridTime(milliseconds: nowMs + 1_700_000_000_000 - 200), epoch: Epoch(1))
         trace("c\(client) → n\(index + 1) \(Trace.text(message))")
-        push(from: -client, to: index, atMs: nowMs, .request(ChannelID(UInt64(1_000_000 + client)), peer: .none, header, message))
+        push(
+            from: -client, to: index, atMs: nowMs,
+            .request(ChannelID(UInt64(1_000_000 + client)), peer: .none, header, message))
     }
 
     func answer(of client: Int) -> Message? { answers.last { $0.client == client }?.message }
@@ -167,7 +175,9 @@ final class VirtualCluster {
                 let to = Int(node.rawValue) - 1
                 trace("n\(index + 1) → n\(to + 1) \(Trace.text(message))")
                 guard let header = header(index, message, request, answer: false) else { continue }
-                deliver(from: index, to: to, .request(ChannelID(UInt64(index * 100 + to)), peer: identities[index].id, header, message))
+                deliver(
+                    from: index, to: to,
+                    .request(ChannelID(UInt64(index * 100 + to)), peer: identities[index].id, header, message))
             case .reply(let channel, let request, let message):
                 if channel.rawValue >= 1_000_000 {
                     trace("n\(index + 1) → c\(request.rawValue) \(Trace.text(message))")
@@ -187,7 +197,8 @@ final class VirtualCluster {
 
     private func header(_ index: Int, _ message: Message, _ request: RequestID, answer: Bool) -> FrameHeader? {
         guard let stamp = nodes[index]?.stamp() else { return nil }
-        return FrameHeader(type: message.type, flags: answer ? .answer : [], requestID: request, time: stamp.time, epoch: stamp.epoch)
+        return FrameHeader(
+            type: message.type, flags: answer ? .answer : [], requestID: request, time: stamp.time, epoch: stamp.epoch)
     }
 
     private func deliver(from: Int, to: Int, _ input: NodeInput) {
@@ -198,7 +209,8 @@ final class VirtualCluster {
 
     private func push(from: Int, to: Int, atMs: UInt64, _ input: NodeInput) {
         nextOrder += 1
-        let envelope = Envelope(atMs: atMs, order: nextOrder, from: from, to: to, runs: routeRuns(from, to), input: input)
+        let envelope = Envelope(
+            atMs: atMs, order: nextOrder, from: from, to: to, runs: routeRuns(from, to), input: input)
         let index = queue.firstIndex { ($0.atMs, $0.order) > (atMs, envelope.order) } ?? queue.endIndex
         queue.insert(envelope, at: index)
     }
@@ -207,7 +219,9 @@ final class VirtualCluster {
     private func routeRuns(_ from: Int, _ to: Int) -> [Int] { [from >= 0 ? runs[from] : 0, runs[to]] }
 
     private func pick(_ range: ClosedRange<UInt64>) -> UInt64 { UInt64.random(in: range, using: &random) }
-    private func chance(_ probability: Double) -> Bool { probability > 0 && Double.random(in: 0..<1, using: &random) < probability }
+    private func chance(_ probability: Double) -> Bool {
+        probability > 0 && Double.random(in: 0..<1, using: &random) < probability
+    }
 
     private func trace(_ line: @autoclosure () -> String) { if isTracing { trace.append(line()) } }
     private func note(_ line: String) { if isTracing { trace.append(line) } }

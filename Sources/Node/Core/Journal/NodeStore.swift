@@ -34,7 +34,8 @@ package protocol NodeStore {
 
     /// Batches of a partition from the one that holds `from` on, in order: at least one when there is any, then as many
     /// as stay within `bytesMax` and begin below `limit`.
-    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError) -> [RecordBatch]
+    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
+        -> [RecordBatch]
 
     /// A fact as last applied.
     func fact(_ fact: NodeFact) -> [UInt8]?

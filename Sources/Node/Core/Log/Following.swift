@@ -7,13 +7,19 @@ extension Node {
         let id = append.partition
         guard isWellFormed(append) else {
             counters.batchesRefused += 1
-            return note(.error, "\(name(of: node)) shipped batches of partition \(id) that do not follow on each other from offset \(append.previousEnd): it is at fault")
+            return note(
+                .error,
+                "\(name(of: node)) shipped batches of partition \(id) that do not follow on each other from offset \(append.previousEnd): it is at fault"
+            )
         }
         touch(id)
-        var log = partitions[id]?.log ?? ReplicaLog(facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
+        var log =
+            partitions[id]?.log
+            ?? ReplicaLog(facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
         guard append.epoch >= log.facts.epoch else {
             // A primary that does not know yet that its reign is over.
-            return answer(append, to: node, log, matched: false, end: log.end, until: partitions[id]?.lastChange ?? .start)
+            return answer(
+                append, to: node, log, matched: false, end: log.end, until: partitions[id]?.lastChange ?? .start)
         }
         if partitions[id]?.isPrimary == true, append.epoch > log.facts.epoch {
             stepDown(id, because: "\(name(of: node)) is primary of epoch \(append.epoch)")
@@ -27,7 +33,9 @@ extension Node {
             // Durable before anything is answered under it.
             log.facts.epoch = append.epoch
             if log.end == 0, log.facts.firstOffset < append.firstOffset {
-                log = ReplicaLog(facts: LogFacts(logID: log.facts.logID, epoch: append.epoch, highWatermark: 0, firstOffset: append.firstOffset))
+                log = ReplicaLog(
+                    facts: LogFacts(
+                        logID: log.facts.logID, epoch: append.epoch, highWatermark: 0, firstOffset: append.firstOffset))
             }
             sequence = store.apply(.log(id, log.facts))
         }
@@ -36,16 +44,22 @@ extension Node {
             note(.error, "\(name(of: node)) shipped a damaged batch of partition \(id) at offset \(damaged.baseOffset)")
             return keep(log, id, sequence)
         }
-        guard store.readOnlyReason == nil, store.backlogBytes < limits.backlogBytesMax else { return keep(log, id, sequence) }
+        guard store.readOnlyReason == nil, store.backlogBytes < limits.backlogBytesMax else {
+            return keep(log, id, sequence)
+        }
 
-        switch log.match(previousEnd: append.previousEnd, previousEpoch: append.previousEpoch, batches: append.batches) {
+        switch log.match(previousEnd: append.previousEnd, previousEpoch: append.previousEpoch, batches: append.batches)
+        {
         case .differs(let tryAt):
             keep(log, id, sequence)
             answer(append, to: node, log, matched: false, end: tryAt, until: sequence)
         case .agrees(let truncateTo, let from):
             if let truncateTo {
                 counters.logTruncations += 1
-                note(.warning, "\(identity.name) cuts partition \(id) from offset \(truncateTo) to \(log.end): epoch \(append.epoch) has other records there")
+                note(
+                    .warning,
+                    "\(identity.name) cuts partition \(id) from offset \(truncateTo) to \(log.end): epoch \(append.epoch) has other records there"
+                )
                 log.truncate(to: truncateTo)
                 partitions[id]?.generation += 1
                 sequence = store.apply(.truncate(id, from: truncateTo))
@@ -73,7 +87,9 @@ extension Node {
         guard append.epoch < .max else { return false }
         var end = append.previousEnd
         for batch in append.batches {
-            guard batch.baseOffset == end, end <= .max - Offset(batch.count), batch.epoch <= append.epoch else { return false }
+            guard batch.baseOffset == end, end <= .max - Offset(batch.count), batch.epoch <= append.epoch else {
+                return false
+            }
             end = batch.endOffset
         }
         return true
@@ -85,9 +101,11 @@ extension Node {
     }
 
     private mutating func answer(
-        _ append: Append, to node: NodeID, _ log: ReplicaLog, matched: Bool, end: Offset, until sequence: JournalSequence
+        _ append: Append, to node: NodeID, _ log: ReplicaLog, matched: Bool, end: Offset,
+        until sequence: JournalSequence
     ) {
-        let appended = Appended(partition: append.partition, epoch: log.facts.epoch, logID: log.facts.logID, matched: matched, end: end)
+        let appended = Appended(
+            partition: append.partition, epoch: log.facts.epoch, logID: log.facts.logID, matched: matched, end: end)
         let output = NodeOutput.send(node, .oneWay, .appended(appended))
         if sequence > gate.durable { gate.hold(.output(output), until: sequence) } else { outputs.append(output) }
     }

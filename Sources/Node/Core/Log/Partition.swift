@@ -107,7 +107,10 @@ final class Primary {
     var produces: Deque<WaitingProduce> = []
     var fetches: [WaitingFetch] = []
 
-    init(configuration: PartitionConfiguration, version: Ballot, followers: [Follower], electionEnd: Offset, highWatermark: Offset) {
+    init(
+        configuration: PartitionConfiguration, version: Ballot, followers: [Follower], electionEnd: Offset,
+        highWatermark: Offset
+    ) {
         self.configuration = configuration
         self.version = version
         self.followers = followers
@@ -122,7 +125,9 @@ final class Primary {
 
     /// The end that `member` has acknowledged; 0 under another log than the member's.
     func acknowledged(by member: LogMember) -> Offset {
-        guard let follower = followers.first(where: { $0.node == member.node }), follower.logID == member.logID else { return 0 }
+        guard let follower = followers.first(where: { $0.node == member.node }), follower.logID == member.logID else {
+            return 0
+        }
         return follower.acknowledged
     }
 

@@ -46,7 +46,9 @@ package struct PartitionConfiguration: Hashable, Sendable {
     }
 
     /// The register of a partition.
-    package static func key(_ partition: PartitionID) -> Key { Key(keyPrefix(partition.topic) + Array(Self.digits(partition.index).utf8)) }
+    package static func key(_ partition: PartitionID) -> Key {
+        Key(keyPrefix(partition.topic) + Array(Self.digits(partition.index).utf8))
+    }
 
     /// What the registers of a topic's partitions begin with; of all topics without one.
     package static func keyPrefix(_ topic: TopicID?) -> [UInt8] {
@@ -85,15 +87,20 @@ package struct PartitionConfiguration: Hashable, Sendable {
     package init?(_ bytes: [UInt8]) {
         let read: PartitionConfiguration? = bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
-            guard let epoch: LogEpoch = try? reader.integer("epoch"), let primary: UInt64 = try? reader.integer("primary"),
+            guard let epoch: LogEpoch = try? reader.integer("epoch"),
+                let primary: UInt64 = try? reader.integer("primary"),
                 let minInSync: UInt16 = try? reader.integer("min in-sync"),
-                let replicas = try? reader.list("replicas", max: WireLimits.ringMembersMax, minBytes: 8, { reader throws(WireError) in
-                    NodeID(try reader.integer("replica"))
-                }),
-                let inSync = try? reader.list("in-sync set", max: WireLimits.ringMembersMax, minBytes: 16, { reader throws(WireError) in
-                    let node = NodeID(try reader.integer("node"))
-                    return LogMember(node: node, logID: try reader.integer("log id"))
-                })
+                let replicas = try? reader.list(
+                    "replicas", max: WireLimits.ringMembersMax, minBytes: 8,
+                    { reader throws(WireError) in
+                        NodeID(try reader.integer("replica"))
+                    }),
+                let inSync = try? reader.list(
+                    "in-sync set", max: WireLimits.ringMembersMax, minBytes: 16,
+                    { reader throws(WireError) in
+                        let node = NodeID(try reader.integer("node"))
+                        return LogMember(node: node, logID: try reader.integer("log id"))
+                    })
             else { return nil }
             return PartitionConfiguration(
                 epoch: epoch, primary: NodeID(primary), replicas: replicas, inSync: inSync, minInSync: Int(minInSync))

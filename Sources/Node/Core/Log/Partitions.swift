@@ -35,7 +35,9 @@ extension Node {
     /// Forgets a partition of which this node neither has a copy nor serves anything: clients may ask for any number of
     /// partitions that are another node's, or nobody's.
     private mutating func forgetIfForeign(_ id: PartitionID) {
-        guard let partition = partitions[id], partition.log == nil, partition.waiting.isEmpty, case .none = partition.role else { return }
+        guard let partition = partitions[id], partition.log == nil, partition.waiting.isEmpty,
+            case .none = partition.role
+        else { return }
         partitions[id] = nil
         partitionOrder.remove(at: place(of: id))
     }
@@ -46,11 +48,15 @@ extension Node {
     }
 
     /// Keeps a request until the configuration is known, and reads it.
-    mutating func waitForConfiguration(_ id: PartitionID, _ channel: ChannelID, _ request: RequestID, _ message: Message) {
+    mutating func waitForConfiguration(
+        _ id: PartitionID, _ channel: ChannelID, _ request: RequestID, _ message: Message
+    ) {
         touch(id)
         guard let count = partitions[id]?.waiting.count, count < limits.loadingWaitingMax else {
             counters.overloaded += 1
-            return refuse(channel, request, .overloaded, "\(limits.loadingWaitingMax) requests wait for partition \(id) already: try again after a pause")
+            return refuse(
+                channel, request, .overloaded,
+                "\(limits.loadingWaitingMax) requests wait for partition \(id) already: try again after a pause")
         }
         partitions[id]?.waiting.append((channel, request, message))
         load(id)
@@ -86,7 +92,8 @@ extension Node {
         }
         guard mayLead(id, configuration) else {
             partitions[id]?.leader = configuration.primary
-            return refuseWaiting(id, .notPrimary, "the primary of partition \(id) is \(name(of: configuration.primary))")
+            return refuseWaiting(
+                id, .notPrimary, "the primary of partition \(id) is \(name(of: configuration.primary))")
         }
         elect(id, configuration, version: cell.version)
     }
@@ -131,7 +138,8 @@ extension Node {
             key: PartitionConfiguration.key(id), for: .partition(id, .elect(configuration)))
     }
 
-    private mutating func elected(_ id: PartitionID, _ configuration: PartitionConfiguration, _ result: OperationResult) {
+    private mutating func elected(_ id: PartitionID, _ configuration: PartitionConfiguration, _ result: OperationResult)
+    {
         guard case .electing? = partitions[id]?.role else { return }
         partitions[id]?.role = .none
         switch result {
@@ -147,7 +155,8 @@ extension Node {
 
     /// Begins a reign.
     private mutating func lead(_ id: PartitionID, _ configuration: PartitionConfiguration, version: Ballot) {
-        var log = partitions[id]?.log
+        var log =
+            partitions[id]?.log
             ?? ReplicaLog(facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
         // A higher epoch heard of meanwhile ends this reign before it begins.
         guard log.facts.epoch < configuration.epoch else { return load(id) }
@@ -180,9 +189,13 @@ extension Node {
         note(.info, "\(identity.name) is no longer primary of partition \(id): \(reason)")
         partitions[id]?.role = .none
         for produce in primary.produces {
-            refuse(produce.channel, produce.request, .outcomeUnknown, "the primary of partition \(id) changed: the batch may or may not be kept")
+            refuse(
+                produce.channel, produce.request, .outcomeUnknown,
+                "the primary of partition \(id) changed: the batch may or may not be kept")
         }
-        for fetch in primary.fetches { refuse(fetch.channel, fetch.request, .notPrimary, "the primary of partition \(id) changed") }
+        for fetch in primary.fetches {
+            refuse(fetch.channel, fetch.request, .notPrimary, "the primary of partition \(id) changed")
+        }
     }
 
     private mutating func retry(_ message: Message, _ channel: ChannelID, _ request: RequestID) {
@@ -220,7 +233,8 @@ extension Node {
     mutating func tickPartitions() {
         // A slice at a time when there are many, so that a tick stays short; each has its turn within the time of a
         // heartbeat.
-        let count = min(partitionOrder.count, max(limits.tickPartitionsMin, partitionOrder.count / limits.tickTurns + 1))
+        let count = min(
+            partitionOrder.count, max(limits.tickPartitionsMin, partitionOrder.count / limits.tickTurns + 1))
         if nextTickedPartition >= partitionOrder.count { nextTickedPartition = 0 }
         let order = partitionOrder
         for step in 0..<count {
@@ -236,7 +250,8 @@ extension Node {
 
     /// A replica without a living primary looks at the configuration: it may be its turn.
     private mutating func tickFollower(_ id: PartitionID) {
-        guard ring != nil, let partition = partitions[id], partition.log != nil, time.monotonicMs >= partition.nextLoadMs,
+        guard ring != nil, let partition = partitions[id], partition.log != nil,
+            time.monotonicMs >= partition.nextLoadMs,
             // After a start, or a death, there may be more to read than may be in flight: clients have a share too.
             operations.count < limits.operationsMax / 2
         else { return }
@@ -249,7 +264,9 @@ extension Node {
 
     mutating func peerCameUp(_ node: NodeID) {
         for id in partitionOrder where partitions[id]?.isPrimary == true {
-            guard let index = partitions[id]?.primary?.followers.firstIndex(where: { $0.node == node }) else { continue }
+            guard let index = partitions[id]?.primary?.followers.firstIndex(where: { $0.node == node }) else {
+                continue
+            }
             restartShipping(id, index)
         }
     }

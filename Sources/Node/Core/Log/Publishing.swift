@@ -10,21 +10,31 @@ extension Node {
         }
         guard request.batch.isIntact else {
             counters.batchesRefused += 1
-            return refuse(channel, id, .corruptBatch, "the batch's checksum is not that of its bytes: it was damaged on the way or badly made")
+            return refuse(
+                channel, id, .corruptBatch,
+                "the batch's checksum is not that of its bytes: it was damaged on the way or badly made")
         }
         guard primary.isReady else {
-            return refuse(channel, id, .notReady, "\(identity.name) has just become primary and is still committing what it inherited")
+            return refuse(
+                channel, id, .notReady,
+                "\(identity.name) has just become primary and is still committing what it inherited")
         }
-        if let reason = store.readOnlyReason { return refuse(channel, id, .readOnly, "\(identity.name) takes no writes: \(reason)") }
+        if let reason = store.readOnlyReason {
+            return refuse(channel, id, .readOnly, "\(identity.name) takes no writes: \(reason)")
+        }
         let living = primary.configuration.inSync.filter { isReachable($0.node) }
         guard living.count >= primary.configuration.minInSync else {
             counters.noQuorum += 1
             let names = living.map { name(of: $0.node) }.joined(separator: ", ")
-            return refuse(channel, id, .noQuorum, "\(primary.configuration.minInSync) in-sync replicas are needed, reachable: \(names)")
+            return refuse(
+                channel, id, .noQuorum,
+                "\(primary.configuration.minInSync) in-sync replicas are needed, reachable: \(names)")
         }
         guard primary.produces.count < limits.producesWaitingMax, store.backlogBytes < limits.backlogBytesMax else {
             counters.overloaded += 1
-            return refuse(channel, id, .overloaded, "partition \(partition) has \(primary.produces.count) publishes waiting: try again after a pause")
+            return refuse(
+                channel, id, .overloaded,
+                "partition \(partition) has \(primary.produces.count) publishes waiting: try again after a pause")
         }
         var batch = request.batch
         batch.baseOffset = log.end
@@ -50,14 +60,17 @@ extension Node {
         var follower = primary.followers[index]
         guard isReachable(follower.node) else { return }
         if follower.isProbing {
-            guard time.monotonicMs >= follower.lastSentMs + limits.appendHeartbeatMs || follower.lastSentMs == 0 else { return }
+            guard time.monotonicMs >= follower.lastSentMs + limits.appendHeartbeatMs || follower.lastSentMs == 0 else {
+                return
+            }
             send([], to: &follower, id, log, primary)
         } else if let fresh, fresh.baseOffset == follower.next, follower.inFlightBytes < limits.appendWindowBytes {
             send([fresh], to: &follower, id, log, primary)
         } else {
             while follower.next < log.end, follower.inFlightBytes < limits.appendWindowBytes {
                 do throws(StoreError) {
-                    let batches = try store.batches(id, from: follower.next, limit: log.end, bytesMax: limits.appendBytesMax)
+                    let batches = try store.batches(
+                        id, from: follower.next, limit: log.end, bytesMax: limits.appendBytesMax)
                     guard !batches.isEmpty else { break }
                     send(batches, to: &follower, id, log, primary)
                 } catch {
@@ -75,7 +88,8 @@ extension Node {
     ) {
         let previousEnd = batches.first?.baseOffset ?? follower.next
         let append = Append(
-            partition: id, epoch: primary.epoch, previousEnd: previousEnd, previousEpoch: log.epoch(endingAt: previousEnd) ?? 0,
+            partition: id, epoch: primary.epoch, previousEnd: previousEnd,
+            previousEpoch: log.epoch(endingAt: previousEnd) ?? 0,
             highWatermark: primary.highWatermark, firstOffset: log.facts.firstOffset, batches: batches)
         outputs.append(.send(follower.node, .oneWay, .append(append)))
         if let last = batches.last { follower.next = last.endOffset }
@@ -97,8 +111,11 @@ extension Node {
     mutating func receive(_ appended: Appended, from node: NodeID) {
         let id = appended.partition
         guard let primary = partitions[id]?.primary, let log = partitions[id]?.log else { return }
-        if appended.epoch > primary.epoch { return stepDown(id, because: "\(name(of: node)) knows epoch \(appended.epoch)") }
-        guard appended.epoch == primary.epoch, let index = primary.followers.firstIndex(where: { $0.node == node }) else { return }
+        if appended.epoch > primary.epoch {
+            return stepDown(id, because: "\(name(of: node)) knows epoch \(appended.epoch)")
+        }
+        guard appended.epoch == primary.epoch, let index = primary.followers.firstIndex(where: { $0.node == node })
+        else { return }
         var follower = primary.followers[index]
         if follower.logID != appended.logID {
             // Another log: what the former one held says nothing about this one.
@@ -120,7 +137,9 @@ extension Node {
                 follower.inFlightBytes = 0
             } else if follower.acknowledged > before, follower.next > before {
                 // In proportion: the sizes of the batches between are not remembered.
-                follower.inFlightBytes = Int(Double(follower.inFlightBytes) * Double(follower.next - follower.acknowledged) / Double(follower.next - before))
+                follower.inFlightBytes = Int(
+                    Double(follower.inFlightBytes) * Double(follower.next - follower.acknowledged)
+                        / Double(follower.next - before))
             }
         } else {
             follower.isProbing = true
@@ -162,9 +181,13 @@ extension Node {
         }
         counters.fetches += 1
         guard primary.isReady else {
-            return refuse(channel, request, .notReady, "\(identity.name) has just become primary and is still committing what it inherited")
+            return refuse(
+                channel, request, .notReady,
+                "\(identity.name) has just become primary and is still committing what it inherited")
         }
-        serve(WaitingFetch(fetch: fetch, channel: channel, request: request, untilMs: time.monotonicMs + UInt64(fetch.waitMs)))
+        serve(
+            WaitingFetch(
+                fetch: fetch, channel: channel, request: request, untilMs: time.monotonicMs + UInt64(fetch.waitMs)))
     }
 
     private mutating func serve(_ waiting: WaitingFetch) {
@@ -186,12 +209,17 @@ extension Node {
             }
             reply(
                 waiting.channel, waiting.request,
-                .fetched(Fetched(epoch: primary.epoch, highWatermark: primary.highWatermark, firstOffset: log.facts.firstOffset, batches: batches)))
+                .fetched(
+                    Fetched(
+                        epoch: primary.epoch, highWatermark: primary.highWatermark, firstOffset: log.facts.firstOffset,
+                        batches: batches)))
         } else if primary.fetches.count < limits.fetchesWaitingMax {
             partitions[id]?.primary?.fetches.append(waiting)
         } else {
             counters.overloaded += 1
-            refuse(waiting.channel, waiting.request, .overloaded, "\(limits.fetchesWaitingMax) fetches wait for partition \(id) already: try again after a pause")
+            refuse(
+                waiting.channel, waiting.request, .overloaded,
+                "\(limits.fetchesWaitingMax) fetches wait for partition \(id) already: try again after a pause")
         }
     }
 
@@ -208,11 +236,16 @@ extension Node {
         while let first = primary.produces.first, first.untilMs <= now {
             primary.produces.removeFirst()
             counters.outcomesUnknown += 1
-            refuse(first.channel, first.request, .outcomeUnknown, "the in-sync replicas did not acknowledge within \(limits.operationTimeoutMs) ms: the batch may or may not be kept")
+            refuse(
+                first.channel, first.request, .outcomeUnknown,
+                "the in-sync replicas did not acknowledge within \(limits.operationTimeoutMs) ms: the batch may or may not be kept"
+            )
         }
         for index in primary.followers.indices {
             let follower = primary.followers[index]
-            if follower.acknowledged < follower.next, now >= follower.lastAnsweredMs + limits.appendResendMs, now >= follower.lastSentMs + limits.appendResendMs {
+            if follower.acknowledged < follower.next, now >= follower.lastAnsweredMs + limits.appendResendMs,
+                now >= follower.lastSentMs + limits.appendResendMs
+            {
                 restartShipping(id, index)
             } else if follower.next < log.end || follower.isProbing {
                 ship(id, index)
@@ -228,7 +261,9 @@ extension Node {
     /// Takes out of the in-sync set who does not answer, and in who has caught up.
     private mutating func reviewInSyncSet(_ id: PartitionID) {
         let now = time.monotonicMs
-        guard let primary = partitions[id]?.primary, !primary.isChanging, now >= primary.nextChangeMs, let log = partitions[id]?.log else { return }
+        guard let primary = partitions[id]?.primary, !primary.isChanging, now >= primary.nextChangeMs,
+            let log = partitions[id]?.log
+        else { return }
         var configuration = primary.configuration
         for member in primary.configuration.inSync where member.node != identity.id {
             guard let follower = primary.followers.first(where: { $0.node == member.node }) else { continue }
@@ -280,7 +315,9 @@ extension Node {
         if answer.applied, let version = answer.version {
             describeChange(id, from: primary.configuration, to: configuration)
             settle(id, configuration, version: version)
-        } else if let cell = answer.current, case .value(let bytes) = cell.content, let present = PartitionConfiguration(bytes) {
+        } else if let cell = answer.current, case .value(let bytes) = cell.content,
+            let present = PartitionConfiguration(bytes)
+        {
             guard present.epoch == primary.epoch, present.primary == identity.id else {
                 return stepDown(id, because: "\(name(of: present.primary)) is primary of epoch \(present.epoch)")
             }
@@ -297,7 +334,9 @@ extension Node {
         advanceHighWatermark(id)
     }
 
-    private mutating func describeChange(_ id: PartitionID, from old: PartitionConfiguration, to new: PartitionConfiguration) {
+    private mutating func describeChange(
+        _ id: PartitionID, from old: PartitionConfiguration, to new: PartitionConfiguration
+    ) {
         for member in old.inSync where !new.inSync.contains(member) {
             note(.warning, "\(name(of: member.node)) left the in-sync set of partition \(id)")
         }

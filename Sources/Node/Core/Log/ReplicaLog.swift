@@ -60,7 +60,9 @@ package struct ReplicaLog: Hashable, Sendable {
         }
         for (index, batch) in batches.enumerated() {
             if batch.baseOffset == end { return .agrees(truncateTo: nil, from: index) }
-            guard epoch(at: batch.baseOffset) == batch.epoch else { return .agrees(truncateTo: batch.baseOffset, from: index) }
+            guard epoch(at: batch.baseOffset) == batch.epoch else {
+                return .agrees(truncateTo: batch.baseOffset, from: index)
+            }
         }
         return .agrees(truncateTo: nil, from: batches.count)
     }

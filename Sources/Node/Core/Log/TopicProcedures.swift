@@ -36,23 +36,34 @@ extension Node {
     /// Makes a topic, or finds the existing one.
     mutating func createTopic(_ request: CreateTopic, for channel: ChannelID, _ id: RequestID) {
         let isPlain = request.name.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2E || byte == 0x5F || byte == 0x2D
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2E
+                || byte == 0x5F || byte == 0x2D
         }
         guard !request.name.isEmpty, isPlain else {
-            return refuse(channel, id, .invalid, "a topic's name is 1 to \(WireLimits.nameBytesMax) letters, digits, '.', '_' or '-', found '\(request.name)'")
+            return refuse(
+                channel, id, .invalid,
+                "a topic's name is 1 to \(WireLimits.nameBytesMax) letters, digits, '.', '_' or '-', found '\(request.name)'"
+            )
         }
-        begin(TopicProcedure(channel: channel, request: id, name: request.name, creating: request.configuration, stage: .readTopic))
+        begin(
+            TopicProcedure(
+                channel: channel, request: id, name: request.name, creating: request.configuration, stage: .readTopic))
     }
 
     /// Tells about one topic, or all by an empty name.
     mutating func describeTopics(_ name: String, for channel: ChannelID, _ id: RequestID) {
-        begin(TopicProcedure(channel: channel, request: id, name: name, creating: nil, stage: name.isEmpty ? .listTopics : .readTopic))
+        begin(
+            TopicProcedure(
+                channel: channel, request: id, name: name, creating: nil, stage: name.isEmpty ? .listTopics : .readTopic
+            ))
     }
 
     private mutating func begin(_ procedure: TopicProcedure) {
         guard procedures.count < limits.operationsMax else {
             counters.overloaded += 1
-            return refuse(procedure.channel, procedure.request, .overloaded, "too many requests about topics: try again after a pause")
+            return refuse(
+                procedure.channel, procedure.request, .overloaded,
+                "too many requests about topics: try again after a pause")
         }
         nextProcedure += 1
         let id = ProcedureID(rawValue: nextProcedure)
@@ -68,7 +79,6 @@ extension Node {
         let scan = ScanRequest(prefix: prefix, after: after, limit: UInt32(WireLimits.scanItemsMax), keysOnly: false)
         start(.scan(scan), key: Key(prefix), for: .topic(id, step: 0))
     }
-
 
     mutating func topicStepDone(_ id: ProcedureID, _ step: Int, _ result: OperationResult) {
         guard let procedure = procedures[id] else { return }
@@ -88,7 +98,8 @@ extension Node {
             listPartitions(id)
         case (.listPartitions, .scanned(let page)):
             for item in page.items {
-                guard case .value(let bytes) = item.cell.content, let partition = PartitionConfiguration.partition(of: item.key),
+                guard case .value(let bytes) = item.cell.content,
+                    let partition = PartitionConfiguration.partition(of: item.key),
                     let configuration = PartitionConfiguration(bytes)
                 else { continue }
                 procedures[id]?.partitions.append((partition, configuration))
@@ -120,12 +131,15 @@ extension Node {
         procedures[id]?.topics = [topic]
         procedures[id]?.stage = .createTopic
         start(
-            .write(.put(value: topic.encoded, ttlMs: nil, condition: .absent), .serial), key: TopicRegister.key(procedure.name),
+            .write(.put(value: topic.encoded, ttlMs: nil, condition: .absent), .serial),
+            key: TopicRegister.key(procedure.name),
             for: .topic(id, step: 0))
     }
 
     private mutating func topicCreated(_ id: ProcedureID, _ answer: WriteAnswer) {
-        if !answer.applied, let cell = answer.current, case .value(let bytes) = cell.content, let topic = TopicRegister(bytes) {
+        if !answer.applied, let cell = answer.current, case .value(let bytes) = cell.content,
+            let topic = TopicRegister(bytes)
+        {
             // Somebody else was faster; theirs is the topic.
             procedures[id]?.topics = [topic]
         }
@@ -152,7 +166,9 @@ extension Node {
         }
         procedures[id] = nil
         let byTopic = Dictionary(grouping: procedure.partitions) { $0.id.topic }
-        reply(procedure.channel, procedure.request, .topics(Topics(topics: procedure.topics.map { describe($0, byTopic[$0.id] ?? []) })))
+        reply(
+            procedure.channel, procedure.request,
+            .topics(Topics(topics: procedure.topics.map { describe($0, byTopic[$0.id] ?? []) })))
     }
 
     /// Places the partitions: replicas follow the partition's token on the ring, and the first one, the nominated
@@ -168,9 +184,11 @@ extension Node {
             let turn = Int((topic.id.rawValue &+ UInt64(index)) % UInt64(order.count))
             order = Array(order[turn...] + order[..<turn])
             let replicas = Array(order.prefix(wanted))
-            let minInSync = topic.configuration.minInSync > 0 ? min(Int(topic.configuration.minInSync), wanted) : wanted / 2 + 1
+            let minInSync =
+                topic.configuration.minInSync > 0 ? min(Int(topic.configuration.minInSync), wanted) : wanted / 2 + 1
             let configuration = PartitionConfiguration(
-                epoch: 0, primary: replicas[0], replicas: replicas, inSync: replicas.map { LogMember.first($0, of: partition) },
+                epoch: 0, primary: replicas[0], replicas: replicas,
+                inSync: replicas.map { LogMember.first($0, of: partition) },
                 minInSync: minInSync)
             start(
                 .write(.put(value: configuration.encoded, ttlMs: nil, condition: .absent), .serial),
@@ -178,16 +196,21 @@ extension Node {
         }
     }
 
-    private func describe(_ topic: TopicRegister, _ entries: [(id: PartitionID, configuration: PartitionConfiguration)]) -> TopicInfo {
+    private func describe(_ topic: TopicRegister, _ entries: [(id: PartitionID, configuration: PartitionConfiguration)])
+        -> TopicInfo
+    {
         let infos = entries.map { entry in
             let own = partitions[entry.id]
             let primary = own?.primary
             return PartitionInfo(
                 index: entry.id.index, epoch: entry.configuration.epoch, primary: entry.configuration.primary,
                 replicas: entry.configuration.replicas, inSync: entry.configuration.inSync.map(\.node),
-                firstOffset: primary == nil ? 0 : own?.log?.facts.firstOffset ?? 0, highWatermark: primary?.highWatermark ?? 0,
+                firstOffset: primary == nil ? 0 : own?.log?.facts.firstOffset ?? 0,
+                highWatermark: primary?.highWatermark ?? 0,
                 bytes: primary == nil ? 0 : own?.log?.bytes ?? 0)
         }
-        return TopicInfo(name: topic.name, id: topic.id, configuration: topic.configuration, partitions: infos.sorted { $0.index < $1.index })
+        return TopicInfo(
+            name: topic.name, id: topic.id, configuration: topic.configuration,
+            partitions: infos.sorted { $0.index < $1.index })
     }
 }

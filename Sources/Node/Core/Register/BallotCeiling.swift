@@ -14,12 +14,13 @@ struct BallotCeiling {
     private var held: [OperationID] = []
 
     init(recovered bytes: [UInt8]?) {
-        floor = bytes.map { bytes in
-            bytes.withUnsafeBytes { bytes in
-                var reader = ByteReader(bytes)
-                return HybridTime((try? reader.integer("ballot ceiling")) ?? 0)
-            }
-        } ?? .zero
+        floor =
+            bytes.map { bytes in
+                bytes.withUnsafeBytes { bytes in
+                    var reader = ByteReader(bytes)
+                    return HybridTime((try? reader.integer("ballot ceiling")) ?? 0)
+                }
+            } ?? .zero
     }
 
     /// Whether a ballot may have this time now.

@@ -7,14 +7,23 @@ extension Node {
     /// Begins an operation, or refuses it at once.
     mutating func start(_ goal: Operation.Goal, key: Key, for origin: OperationOrigin) {
         guard let ring, !ring.members.isEmpty else {
-            return give(.failed(.noRing, "\(identity.name) has no ring yet: the cluster waits for \(limits.bootstrapExpect) founders"), to: origin)
+            return give(
+                .failed(
+                    .noRing,
+                    "\(identity.name) has no ring yet: the cluster waits for \(limits.bootstrapExpect) founders"),
+                to: origin)
         }
         guard operations.count < min(limits.operationsMax, OperationTable.slotsMax) else {
             counters.overloaded += 1
-            return give(.failed(.overloaded, "\(identity.name) coordinates \(limits.operationsMax) operations already: try again after a pause"), to: origin)
+            return give(
+                .failed(
+                    .overloaded,
+                    "\(identity.name) coordinates \(limits.operationsMax) operations already: try again after a pause"),
+                to: origin)
         }
         let operation = Operation(
-            id: operations.nextID(), key: key, goal: goal, origin: origin, deadlineMs: time.monotonicMs + limits.operationTimeoutMs)
+            id: operations.nextID(), key: key, goal: goal, origin: origin,
+            deadlineMs: time.monotonicMs + limits.operationTimeoutMs)
         operation.stampMs = clock.now(physicalMs: time.wallMs).milliseconds
         let id = operation.id
         if case .scan = goal {
@@ -149,7 +158,8 @@ extension Node {
         operations[id].phase = .accepting(.ownWrite)
         guard live >= operations[id].needed else { return refuseUnreachable(id) }
         guard let ballot = freshBallot() else { return ballotsHeld(id) }
-        guard case .write(let cell) = change.evaluate(current: nil, ballot: ballot, stampMs: operations[id].stampMs) else {
+        guard case .write(let cell) = change.evaluate(current: nil, ballot: ballot, stampMs: operations[id].stampMs)
+        else {
             return finish(id, .failed(.internalError, "an overwrite has no condition to refuse"))
         }
         propose(id, cell, ballot: ballot, .ownWrite)
@@ -160,7 +170,9 @@ extension Node {
         operations[id].ballot = ballot
         operations[id].proposal = cell
         operations[id].seen = .zero
-        if case .ownWrite = commit, operations[id].versions.last != cell.version { operations[id].versions.append(cell.version) }
+        if case .ownWrite = commit, operations[id].versions.last != cell.version {
+            operations[id].versions.append(cell.version)
+        }
         ask(id, .accept(Accept(key: operations[id].key, ballot: ballot, cell: cell, next: nil)), targets: .max)
         advanceIfSettled(id)
     }
@@ -210,11 +222,13 @@ extension Node {
         case .refuse:
             counters.conditionsRefused += 1
             let current = newest?.judged(atMs: operations[id].stampMs)
-            let result = OperationResult.written(WriteAnswer(applied: false, version: nil, expiryMs: nil, current: current))
+            let result = OperationResult.written(
+                WriteAnswer(applied: false, version: nil, expiryMs: nil, current: current))
             // What the refusal is founded on must hold at a quorum before it is told.
             guard let newest else {
                 // There is nothing to commit, so nothing keeps an earlier proposal of this operation from being found.
-                return operations[id].versions.isEmpty ? finish(id, result) : finishUnknown(id, "what it was founded on is gone")
+                return operations[id].versions.isEmpty
+                    ? finish(id, result) : finishUnknown(id, "what it was founded on is gone")
             }
             propose(id, newest, ballot: operations[id].ballot, .then(result))
         }
@@ -232,12 +246,19 @@ extension Node {
     /// A quorum cannot be reached by this round of accepts any more.
     private mutating func acceptFailed(_ id: OperationID, _ commit: Operation.Commit) {
         if case .then = commit {
-            return again(id, operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve, collided: true)
+            return again(
+                id, operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve,
+                collided: true)
         }
         if case .write(_, .all) = operations[id].goal {
-            return finishUnknown(id, "only \(operations[id].yes.nonzeroBitCount) of \(operations[id].replicas.count) replicas have acknowledged")
+            return finishUnknown(
+                id,
+                "only \(operations[id].yes.nonzeroBitCount) of \(operations[id].replicas.count) replicas have acknowledged"
+            )
         }
-        if operations[id].definite == operations[id].all, case .write(let change, _) = operations[id].goal, !change.isConditional {
+        if operations[id].definite == operations[id].all, case .write(let change, _) = operations[id].goal,
+            !change.isConditional
+        {
             // Every replica has said for certain that it did not take it, and no copy is on its way: the version never
             // was, and may be proposed anew under a ballot above what was seen.
             operations[id].versions.removeLast()
@@ -259,13 +280,15 @@ extension Node {
     }
 
     private mutating func ballotsHeld(_ id: OperationID) {
-        let purpose: Operation.Purpose = operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve
+        let purpose: Operation.Purpose =
+            operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve
         operations[id].phase = .pausing(untilMs: .max, purpose)
         ceiling.hold(id)
     }
 
     private func answer(for version: Ballot, _ cell: Cell) -> WriteAnswer {
-        WriteAnswer(applied: true, version: cell.version == version ? version : nil, expiryMs: cell.expiryMs, current: nil)
+        WriteAnswer(
+            applied: true, version: cell.version == version ? version : nil, expiryMs: cell.expiryMs, current: nil)
     }
 
     // MARK: Ends
@@ -283,7 +306,12 @@ extension Node {
             return finish(id, .failed(code, detail))
         }
         counters.noQuorum += 1
-        finish(id, .failed(.noQuorum, "\(operation.needed) of \(operation.replicas.count) replicas are needed, reachable: \(up.joined(separator: ", "))\(why)"))
+        finish(
+            id,
+            .failed(
+                .noQuorum,
+                "\(operation.needed) of \(operation.replicas.count) replicas are needed, reachable: \(up.joined(separator: ", "))\(why)"
+            ))
     }
 
     private mutating func finishUnknown(_ id: OperationID, _ why: String) {
@@ -382,11 +410,14 @@ extension Node {
     /// What was in flight to a node is lost.
     mutating func operationsLost(_ node: NodeID) {
         for slot in operations.indices {
-            guard let id = operations.id(at: slot), let index = operations[id].replicas.firstIndex(of: node) else { continue }
+            guard let id = operations.id(at: slot), let index = operations[id].replicas.firstIndex(of: node) else {
+                continue
+            }
             let bit: UInt64 = 1 << index
             guard operations[id].asked & bit != 0, operations[id].answered & bit == 0 else { continue }
             operations[id].answered |= bit
-            operations[id].failure = operations[id].failure ?? (.noQuorum, "the connection to \(name(of: node)) was lost")
+            operations[id].failure =
+                operations[id].failure ?? (.noQuorum, "the connection to \(name(of: node)) was lost")
             if case .reading = operations[id].phase { hedge(id) }
             if operations.contains(id) { advance(id) }
         }

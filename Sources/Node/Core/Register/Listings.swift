@@ -39,7 +39,9 @@ extension Node {
     }
 
     private mutating func merge(_ id: OperationID) {
-        guard let ring, case .scan(let request) = operations[id].goal, var listing = operations[id].listing else { return }
+        guard let ring, case .scan(let request) = operations[id].goal, var listing = operations[id].listing else {
+            return
+        }
         listing.isMerged = true
         // A member with more keys behind its page says nothing about them: the merged page ends where the shortest of
         // those pages does.
@@ -94,13 +96,17 @@ extension Node {
         if isCut || horizon != nil { listing.resumeAfter = (last ?? horizon)?.bytes }
         listing.unsettled = toRead.count
         operations[id].listing = listing
-        for (key, item) in toRead where operations.contains(id) { start(.read(.quorum), key: key, for: .scan(id, item: item)) }
+        for (key, item) in toRead where operations.contains(id) {
+            start(.read(.quorum), key: key, for: .scan(id, item: item))
+        }
         finishScanIfSettled(id)
     }
 
     /// A key of a page has been read.
     mutating func scanItemSettled(_ id: OperationID, _ item: Int, _ result: OperationResult) {
-        guard operations.contains(id), var listing = operations[id].listing, case .scan(let request) = operations[id].goal else { return }
+        guard operations.contains(id), var listing = operations[id].listing,
+            case .scan(let request) = operations[id].goal
+        else { return }
         switch result {
         case .read(let cell):
             if var cell, cell.value(atMs: operations[id].stampMs) != nil {

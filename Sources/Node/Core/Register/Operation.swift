@@ -193,7 +193,9 @@ struct OperationTable {
     }
 
     /// The operation in a slot, if any.
-    func id(at slot: Int) -> OperationID? { slots[slot] == nil ? nil : OperationID(slot: slot, generation: generations[slot]) }
+    func id(at slot: Int) -> OperationID? {
+        slots[slot] == nil ? nil : OperationID(slot: slot, generation: generations[slot])
+    }
 
     /// Numbers the next round of the operation in a slot. Never 0, which would make the request a one-way frame.
     mutating func nextRound(of id: OperationID) -> UInt32 {
@@ -202,12 +204,16 @@ struct OperationTable {
     }
 
     /// The request id of a round.
-    func requestID(_ id: OperationID, round: UInt32) -> RequestID { RequestID(UInt32(id.slot) << Self.roundBits | round) }
+    func requestID(_ id: OperationID, round: UInt32) -> RequestID {
+        RequestID(UInt32(id.slot) << Self.roundBits | round)
+    }
 
     /// The operation whose present round a request id names.
     func find(_ request: RequestID) -> OperationID? {
         let slot = Int(request.rawValue >> Self.roundBits)
-        guard slots.indices.contains(slot), let operation = slots[slot], operation.round == request.rawValue & Self.roundMask else { return nil }
+        guard slots.indices.contains(slot), let operation = slots[slot],
+            operation.round == request.rawValue & Self.roundMask
+        else { return nil }
         return operation.id
     }
 

@@ -34,7 +34,9 @@ extension Node {
         } else if operations[id].replicas.contains(identity.id) {
             operations[id].replicas = [identity.id]
         }
-        guard let index = operations[id].replicas.firstIndex(where: { isReachable($0) }) else { return refuseUnreachable(id) }
+        guard let index = operations[id].replicas.firstIndex(where: { isReachable($0) }) else {
+            return refuseUnreachable(id)
+        }
         ask(id, readMessage(id), targets: 1 << index)
         advanceIfSettled(id)
     }
@@ -73,7 +75,9 @@ extension Node {
         operations[id].ballot = newest.ballot
         let missing = operations[id].all & ~operations[id].holders
         let holding = operations[id].holders
-        ask(id, .accept(Accept(key: operations[id].key, ballot: newest.ballot, cell: newest.cell, next: nil)), targets: missing)
+        ask(
+            id, .accept(Accept(key: operations[id].key, ballot: newest.ballot, cell: newest.cell, next: nil)),
+            targets: missing)
         operations[id].holders = holding
         advanceIfSettled(id)
     }

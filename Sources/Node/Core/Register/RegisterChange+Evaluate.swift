@@ -26,7 +26,8 @@ extension RegisterChange {
                     expiryMs: ttlMs.map { stampMs + $0 }))
         case .delete(let condition):
             guard holds(condition, current: current, live: live) else { return .refuse }
-            return .write(Cell(version: ballot, base: condition == .none ? nil : base, content: .tombstone, expiryMs: nil))
+            return .write(
+                Cell(version: ballot, base: condition == .none ? nil : base, content: .tombstone, expiryMs: nil))
         case .acquire(let owner, let ttlMs):
             guard live == nil else { return .refuse }
             let lease = Lease(owner: owner, token: ballot)

@@ -35,7 +35,10 @@ extension Node {
                 return persist(Acceptor.accept(state, accept), accept.key)
             case .replicaRead(let read):
                 let state = try store.register(read.key)
-                return (.replicaState(ReplicaState(accepted: state.accepted, promised: state.promised)), gate.needed(for: read.key))
+                return (
+                    .replicaState(ReplicaState(accepted: state.accepted, promised: state.promised)),
+                    gate.needed(for: read.key)
+                )
             case .replicaScan(let scan):
                 var page = try store.scan(
                     prefix: scan.prefix, after: scan.after, limit: Int(scan.limit), bytesMax: WireLimits.scanBytesMax)
@@ -66,7 +69,12 @@ extension Node {
         }
         guard store.backlogBytes < limits.backlogBytesMax else {
             counters.overloaded += 1
-            return (.error(ErrorMessage(code: .overloaded, detail: "\(identity.name)'s journal is behind: try again after a pause")), nil)
+            return (
+                .error(
+                    ErrorMessage(
+                        code: .overloaded, detail: "\(identity.name)'s journal is behind: try again after a pause")),
+                nil
+            )
         }
         let sequence = store.apply(.register(key, state))
         gate.wrote(key, sequence)

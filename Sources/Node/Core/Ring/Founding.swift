@@ -26,7 +26,9 @@ extension Node {
         founding.proposal = candidate
         // The founder with the lowest id collects the votes; the others only ask whether the ring is in force yet.
         guard candidate.members.first?.id == identity.id else {
-            for node in nodes where node.id != identity.id { outputs.append(.send(node.id, .oneWay, .found(Found(ring: candidate)))) }
+            for node in nodes where node.id != identity.id {
+                outputs.append(.send(node.id, .oneWay, .found(Found(ring: candidate))))
+            }
             return
         }
         guard let sequence = vote(for: candidate) else { return askForRing(nodes) }
@@ -43,9 +45,13 @@ extension Node {
     /// what it proposes is a ring of itself alone, for which nobody else votes.
     private mutating func askForRing(_ nodes: [PeerIdentity]) {
         let own = RingMember(
-            id: identity.id, name: identity.name, address: identity.address, zone: identity.zone, virtualNodes: limits.virtualNodes)
-        let question = Ring(clusterID: .none, epoch: Epoch(1), replicationFactor: limits.replicationFactor, members: [own])
-        for node in nodes where node.id != identity.id { outputs.append(.send(node.id, .oneWay, .found(Found(ring: question)))) }
+            id: identity.id, name: identity.name, address: identity.address, zone: identity.zone,
+            virtualNodes: limits.virtualNodes)
+        let question = Ring(
+            clusterID: .none, epoch: Epoch(1), replicationFactor: limits.replicationFactor, members: [own])
+        for node in nodes where node.id != identity.id {
+            outputs.append(.send(node.id, .oneWay, .found(Found(ring: question))))
+        }
     }
 
     /// The ring of the founders, which follows from who they are: every founder proposes the same one.
@@ -60,7 +66,8 @@ extension Node {
         return Ring(
             clusterID: id, epoch: Epoch(1), replicationFactor: limits.replicationFactor,
             members: founders.map {
-                RingMember(id: $0.id, name: $0.name, address: $0.address, zone: $0.zone, virtualNodes: limits.virtualNodes)
+                RingMember(
+                    id: $0.id, name: $0.name, address: $0.address, zone: $0.zone, virtualNodes: limits.virtualNodes)
             })
     }
 
@@ -77,7 +84,9 @@ extension Node {
     /// Another founder proposes, or asks.
     mutating func receive(_ found: Found, from node: NodeID) {
         if let ring { return outputs.append(.send(node, .oneWay, .founded(Founded(agreed: false, ring: ring)))) }
-        guard found.ring.members.contains(where: { $0.id == identity.id }), found.ring.members.first?.id == node else { return }
+        guard found.ring.members.contains(where: { $0.id == identity.id }), found.ring.members.first?.id == node else {
+            return
+        }
         guard let sequence = vote(for: found.ring) else {
             return outputs.append(.send(node, .oneWay, .founded(Founded(agreed: false, ring: nil))))
         }
@@ -91,7 +100,10 @@ extension Node {
         if let ring = founded.ring { return ring.members.isEmpty ? () : install(ring) }
         guard let proposal = founding.proposal, proposal.members.contains(where: { $0.id == node }) else { return }
         guard founded.agreed else {
-            return note(.error, "\(name(of: node)) has voted for other founders: start all nodes with the same --bootstrap-expect and seeds, or empty its data directory")
+            return note(
+                .error,
+                "\(name(of: node)) has voted for other founders: start all nodes with the same --bootstrap-expect and seeds, or empty its data directory"
+            )
         }
         if !founding.votes.contains(node) { founding.votes.append(node) }
         foundIfUnanimous()
@@ -114,7 +126,10 @@ extension Node {
         outputs.append(.ring(ring))
         let names = ring.members.map(\.name).joined(separator: ", ")
         if ring.members.contains(where: { $0.id == identity.id }) {
-            note(.info, "cluster \(clusterName) (\(ring.clusterID)): ring epoch \(ring.epoch) of \(names), \(ring.replicas) copies")
+            note(
+                .info,
+                "cluster \(clusterName) (\(ring.clusterID)): ring epoch \(ring.epoch) of \(names), \(ring.replicas) copies"
+            )
         } else if !founding.hasNotedOutsider {
             founding.hasNotedOutsider = true
             note(.warning, "\(identity.name) is not a member of ring epoch \(ring.epoch) of \(names) and holds no data")
