@@ -98,6 +98,24 @@ extension ProcessTests {
             }
         }
 
+        @Test func `a topic is never seen half made`() async throws {
+            try await TestCluster.with { cluster, client in
+                let observer = try await cluster.client(seeds: [cluster.seeds[2]])
+                for number in 0..<20 {
+                    let name = "topic-\(number)"
+                    async let made = client.topic(name, creating: TopicConfiguration(partitions: 8))
+                    var seen: [Int] = []
+                    try await eventually("\(name) is seen", cluster.running) {
+                        guard let topic = try await observer.topic(name) else { return false }
+                        seen.append(topic.partitions.count)
+                        return true
+                    }
+                    #expect(seen == [8])
+                    #expect(try await made?.partitions.map(\.index) == Array(0..<8))
+                }
+            }
+        }
+
         @Test func `a stopped cluster goes on with everything when it is started again`() async throws {
             try await TestCluster.with { cluster, client in
                 let load = Load(client)

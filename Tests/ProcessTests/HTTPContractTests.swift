@@ -167,15 +167,12 @@ extension ProcessTests {
                 // Bodies that lie about their length, and what is no HTTP at all.
                 let lyingHead = "PUT /kv/lie HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 let short = try await RawSocket.connect(port: http.port)
-                await short.write(
-                    Array(
-                        (lyingHead + "Content-Length: 100\r\n\r\n{\"value\":1}")
-                            .utf8))
-                short.close()
+                await short.write(Array((lyingHead + "Content-Length: 100\r\n\r\n{\"value\":1}").utf8))
+                short.finish()
+                try await eventually("a connection with half a body ends", within: 10) { short.isClosed }
+                #expect(try await http.call("GET", "/kv/lie").status == 404)
                 let long = try await http.raw(
-                    Array(
-                        (lyingHead + "Content-Length: 11\r\n\r\n{\"value\":1}and more\r\n\r\n")
-                            .utf8),
+                    Array((lyingHead + "Content-Length: 11\r\n\r\n{\"value\":1}and more\r\n\r\n").utf8),
                     what: "a body longer than its length")
                 #expect(long.status == 200, "\(long)")
                 for nonsense in [

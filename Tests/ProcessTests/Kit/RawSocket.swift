@@ -35,7 +35,10 @@ final class RawSocket: Sendable {
         try? await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
 
-    /// Closes this side.
+    /// Says that nothing more will be written; reading goes on.
+    func finish() { channel.withLock { $0 }?.close(mode: .output, promise: nil) }
+
+    /// Closes both sides.
     func close() { channel.withLock { $0 }?.close(promise: nil) }
 
     fileprivate func take(_ bytes: ByteBuffer) { received.withLock { $0.bytes += Array(bytes.readableBytesView) } }
