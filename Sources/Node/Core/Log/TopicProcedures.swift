@@ -159,7 +159,9 @@ extension Node {
 
     private mutating func partitionsListed(_ id: ProcedureID) {
         guard let procedure = procedures[id] else { return }
-        if procedure.creating != nil, !procedure.hasCreatedPartitions, let topic = procedure.topics.first {
+        // Whoever finds a topic half made finishes it, also when it was only asked about: by a description that lacks
+        // partitions, clients would map keys to the wrong ones, and its maker may be dead.
+        if !procedure.name.isEmpty, !procedure.hasCreatedPartitions, let topic = procedure.topics.first {
             let present = procedure.partitions.map(\.id.index)
             let missing = (0..<topic.configuration.partitions).filter { !present.contains($0) }
             if !missing.isEmpty { return createPartitions(id, topic, missing) }
