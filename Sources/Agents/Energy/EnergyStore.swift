@@ -10,11 +10,9 @@ package import Wire
 /// bad value does not stop a listing or an agent.
 package struct EnergyStore: Sendable {
     /// The cluster.
-    /// The client that everything goes through.
     package let client: StormoClient
 
     /// Every number that the documents are kept by.
-    /// Times and bounds.
     package let settings: EnergyAgentSettings
     let logger: Logger
     let raisedSinceTrim: RaisedCounter
