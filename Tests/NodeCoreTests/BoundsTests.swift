@@ -9,6 +9,29 @@ import Wire
             WriteRequest(key: Key(key), consistency: .quorum, change: .put(value: [1], ttlMs: nil, condition: .none)))
     }
 
+    @Test func whatPassesBetweenNodesIsNotTakenFromClients() {
+        let ballot = Ballot(time: HybridTime(milliseconds: LoneNode.wallOffsetMs + 9_000_000), node: NodeID(9))
+        let partition = PartitionID(topic: TopicID(1), index: 0)
+        let messages: [Message] = [
+            .prepare(Prepare(key: Key("k"), ballot: ballot)),
+            .append(
+                Append(
+                    partition: partition, epoch: 9, previousEnd: 0, previousEpoch: 0, highWatermark: 0, firstOffset: 0,
+                    batches: [])),
+        ]
+        var lone = LoneNode()
+        for (client, message) in zip(UInt32(1)..., messages) {
+            lone.request(client, message)
+            lone.run(forMs: 100)
+            guard case .error(let error)? = lone.answer(of: client) else {
+                Issue.record("\(message.type) was taken from a client")
+                continue
+            }
+            #expect(error.code == .invalid)
+        }
+        #expect(lone.store.recoveredLogs().isEmpty)
+    }
+
     @Test func theBallotCeilingIsNotLoweredByAClockThatWasSetBack() throws {
         let former = HybridTime(milliseconds: LoneNode.wallOffsetMs + 2_000_000)
         var writer = ByteWriter()

@@ -155,6 +155,11 @@ package struct Node<Store: NodeStore> {
                 channel, header.requestID, .tooOld,
                 "the request was sent more than \(limits.operationAgeMaxMs) ms ago by \(identity.name)'s clock")
         }
+        guard peer != .none || !message.isBetweenNodes else {
+            return refuse(
+                channel, header.requestID, .invalid,
+                "a \(message.type) passes between nodes only: ask a coordinator for the key or topic instead")
+        }
         switch message {
         case .clusterRequest:
             reply(channel, header.requestID, .clusterState(clusterState))
@@ -243,6 +248,16 @@ package struct Node<Store: NodeStore> {
         bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
             return try? Ring(from: &reader)
+        }
+    }
+}
+
+extension Message {
+    /// Whether it is part of the agreement between nodes: from anybody else it could take promises or cut logs.
+    fileprivate var isBetweenNodes: Bool {
+        switch self {
+        case .prepare, .accept, .replicaRead, .replicaScan, .append, .appended, .found, .founded: true
+        default: false
         }
     }
 }
