@@ -22,6 +22,12 @@ package struct GatewayLimits: Sendable, Hashable {
     package var streamRecentEventsMax = 8_192
     /// How long the topics of a stream are still followed after the last client has gone, in ms.
     package var streamLingerMs: UInt64 = 30_000
+    /// Open watches: each lists its prefix again and again.
+    package var watchersMax = 64
+    /// Keys of one watched prefix; a watch of more ends.
+    package var watchKeysMax = 10_000
+    /// Pause between two listings of a watch, in ms: how late an event may be.
+    package var watchIntervalMs: UInt64 = 250
     /// Items of a page when the request does not say.
     package var pageDefault = 100
     /// Items of a page at most.

@@ -19,6 +19,7 @@ final class GatewayServices: Sendable {
     let tokens: TokenService
     let signIns: Mutex<SignInLimiter>
     let files: StaticFiles
+    let watchers = WatcherCount()
     let logger: Logger
     private let draining = Atomic(false)
 
@@ -61,7 +62,7 @@ final class GatewayServices: Sendable {
         ServiceRoutes(services: self).routes + SessionRoutes(services: self).routes + KeyRoutes(services: self).routes
             + LockRoutes(services: self).routes + RingRoutes(services: self).routes + FleetRoutes(services: self).routes
             + EnergyRoutes(services: self).routes + NotificationRoutes(services: self).routes
-            + SilenceRoutes(services: self).routes
+            + SilenceRoutes(services: self).routes + WatchRoutes(services: self).routes
             + PageRoutes(services: self).routes
     }
 }

@@ -28,6 +28,8 @@ enum GatewayCounter: String, CaseIterable, Sendable {
     case streamClientsDropped = "stream_clients_dropped_total"
     /// Clients of streams that could not be told all that they had missed.
     case streamResets = "stream_resets_total"
+    /// Watches refused or ended since there were too many, or too many keys.
+    case watchersRefused = "watches_refused_total"
     /// Errors that no part of the gateway expected.
     case unexpectedErrors = "unexpected_errors_total"
 }
