@@ -46,6 +46,7 @@ private enum EntryKind: UInt8 {
     case truncate = 4
     case log = 5
     case remove = 6
+    case forget = 7
 }
 
 extension ByteWriter {
@@ -56,6 +57,9 @@ extension ByteWriter {
             integer(EntryKind.register.rawValue)
             self.key(key)
             registerState(state)
+        case .forget(let key):
+            integer(EntryKind.forget.rawValue)
+            self.key(key)
         case .fact(let fact, let value):
             integer(EntryKind.fact.rawValue)
             integer(fact.rawValue)
@@ -104,13 +108,14 @@ extension ByteReader {
     mutating func journalEntry() throws(WireError) -> JournalEntry {
         let number: UInt8 = try integer("kind of entry")
         guard let kind = EntryKind(rawValue: number) else {
-            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 6")
+            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 7")
         }
         let entry: JournalEntry
         switch kind {
         case .register:
             let key = try key()
             entry = .register(key, try registerState())
+        case .forget: entry = .forget(try key())
         case .fact:
             let fact = try nodeFact()
             entry = .fact(fact, try blob("fact", max: Int(UInt32.max)))

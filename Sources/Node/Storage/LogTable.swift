@@ -89,7 +89,7 @@ struct LogTable {
     /// Applies an entry of a log, here and in the memtable. Entries of other kinds do nothing.
     mutating func apply(_ entry: JournalEntry, to memtable: inout Memtable) {
         switch entry {
-        case .register, .fact: break
+        case .register, .forget, .fact: break
         case .append(let partition, let batches): append(batches, to: partition, &memtable)
         case .truncate(let partition, let from):
             guard logs[partition] != nil else { return }

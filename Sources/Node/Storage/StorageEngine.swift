@@ -99,6 +99,9 @@ package final class StorageEngine: NodeStore {
         case .register(let key, let state):
             active.update(key, state)
             cache.update(key, state)
+        case .forget(let key):
+            active.update(key, .empty)
+            cache.update(key, .empty)
         case .fact(let fact, let value):
             active.update(fact, value)
             facts[fact] = value

@@ -125,6 +125,7 @@ private struct Recovery {
         if let objection = logs.objection(to: entry) { throw .corrupt("the journal has \(objection)") }
         switch entry {
         case .register(let key, let state): memtable.update(key, state)
+        case .forget(let key): memtable.update(key, .empty)
         case .fact(let fact, let value):
             memtable.update(fact, value)
             facts[fact] = value

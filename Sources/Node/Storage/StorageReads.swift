@@ -15,6 +15,13 @@ extension StorageEngine {
     }
 
     /// See `NodeStore`.
+    package func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError)
+        -> RegisterPage
+    {
+        throw .io("registers are not indexed by their tokens")
+    }
+
+    /// See `NodeStore`.
     package func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
         let (lower, upper) = KeyOrder.range(prefix: prefix, after: after)
         active.sort()

@@ -17,6 +17,10 @@ public struct Key: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Names a register of the system: such keys stay out of users' listings and cannot be named over HTTP.
     public static func system(_ text: String) -> Key { Key([0] + Array(text.utf8)) }
 
+    /// Whether one node keeps it for itself, in no replica set: such keys begin with two bytes of 0. They may be up to
+    /// `WireLimits.localKeyBytesMax` bytes long.
+    public var isLocal: Bool { bytes.count >= 2 && bytes[0] == 0 && bytes[1] == 0 }
+
     /// Whether the system made this key for itself.
     public var isSystem: Bool { bytes.first == 0 }
 

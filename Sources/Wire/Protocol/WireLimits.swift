@@ -2,6 +2,8 @@
 public enum WireLimits {
     /// A key, in bytes: long enough for hierarchical names, short enough to live in indexes and caches.
     public static let keyBytesMax = 512
+    /// A key that a node keeps for itself, in bytes: a key with room for what it is kept for.
+    public static let localKeyBytesMax = 576
     /// A value, in bytes: a register is rewritten whole, so a large one costs every replica its size each time.
     public static let valueBytesMax = 1 << 20
     /// The body of a frame after decompression, in bytes: it bounds what one peer can make another allocate.

@@ -46,6 +46,9 @@ final class MemoryStore: NodeStore {
                 order.sort()
             }
             registers[key] = state
+        case .forget(let key):
+            registers[key] = nil
+            order.removeAll { $0 == key }
         case .fact(let fact, let bytes): facts[fact] = bytes
         case .append(let id, let batches): logs[id]?.batches += batches
         case .truncate(let id, let from): logs[id]?.batches.removeAll { $0.baseOffset >= from }
@@ -66,6 +69,19 @@ final class MemoryStore: NodeStore {
             registers[key]?.accepted.map { ReplicaPage.Item(key: key, accepted: $0) }
         }
         return ReplicaPage(items: items, hasMore: matching.count > limit)
+    }
+
+    func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError) -> RegisterPage {
+        func precedes(_ a: Key, _ b: Key) -> Bool {
+            a.token == b.token ? a < b : range.distance(to: a.token) < range.distance(to: b.token)
+        }
+        let matching = order.filter { key in
+            !key.isLocal && range.contains(key.token) && after.map { precedes($0, key) } ?? true
+        }.sorted(by: precedes)
+        let items = matching.prefix(limit).compactMap { key in
+            registers[key].map { RegisterPage.Item(key: key, state: $0) }
+        }
+        return RegisterPage(items: items, hasMore: matching.count > limit)
     }
 
     func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)

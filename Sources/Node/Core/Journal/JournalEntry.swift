@@ -22,6 +22,8 @@ package struct JournalSequence: Hashable, Comparable, Sendable, CustomStringConv
 package enum JournalEntry: Hashable, Sendable {
     /// The acceptor's whole new state of a key.
     case register(Key, RegisterState)
+    /// A key's state is forgotten, as if it had never been heard of.
+    case forget(Key)
     /// A fact about the node itself; replaces the former one of the same name.
     case fact(NodeFact, [UInt8])
     /// Batches at the end of a partition's log; the first one begins at its end.

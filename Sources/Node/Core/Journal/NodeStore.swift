@@ -32,6 +32,11 @@ package protocol NodeStore {
     /// byte 0 leaves system keys out.
     func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage
 
+    /// Registers whose key's token lies in `range`, in the order of their tokens from the beginning of the range on, then
+    /// of their keys: those behind `after`, until `limit` of them or about `bytesMax` bytes. Keys with a promise alone are
+    /// among them; keys that are this node's own (`Key.isLocal`) are not.
+    func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError) -> RegisterPage
+
     /// Batches of a partition from the one that holds `from` on, in order: at least one when there is any, then as many
     /// as stay within `bytesMax` and begin below `limit`.
     func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
@@ -51,4 +56,32 @@ package protocol NodeStore {
 
     /// Why no writes are taken, or nil when they are.
     var readOnlyReason: String? { get }
+}
+
+/// A stretch of registers in the order of their tokens.
+package struct RegisterPage: Hashable, Sendable {
+    /// A register.
+    package struct Item: Hashable, Sendable {
+        /// Its name.
+        package var key: Key
+        /// The acceptor's whole state.
+        package var state: RegisterState
+
+        /// Pairs the two.
+        package init(key: Key, state: RegisterState) {
+            self.key = key
+            self.state = state
+        }
+    }
+
+    /// The registers, in order.
+    package var items: [Item]
+    /// Whether there are more behind the last one.
+    package var hasMore: Bool
+
+    /// Puts a page together.
+    package init(items: [Item], hasMore: Bool) {
+        self.items = items
+        self.hasMore = hasMore
+    }
 }

@@ -1,0 +1,116 @@
+/// A rule of the protocol that can be broken on purpose, one at a time, in builds made with `MUTANTS`: a simulation must
+/// notice each of them, or the rule is not tested. In every other build nothing can be broken, and the checks cost nothing.
+package enum Mutation: String, CaseIterable, Sendable {
+    // Registers.
+    /// A read answers with what it found though a majority does not hold it.
+    case readSkipsWriteBack
+    /// A read answers though its write-back was refused.
+    case readAnswersAfterRefusedWriteBack
+    /// A refused comparison is answered without committing what it was founded on.
+    case refusalWithoutCommit
+    /// An overwrite whose accept is in doubt is simply proposed again.
+    case blindRetry
+    /// An accept below the promise is taken.
+    case acceptIgnoresPromise
+    /// Replies leave before their state is durable.
+    case answerBeforeDurable
+    /// Reads leave before the state they tell of is durable.
+    case readBeforeDurable
+    /// The ok to a duplicate leaves before the first one is durable.
+    case duplicateBeforeDurable
+    /// Every refusal of an accept is counted as one that says for certain that it was never taken.
+    case anyRefusalDefinite
+    /// The one-round-trip path is used without knowing that its ballot is promised.
+    case fastPathWithoutPromise
+    /// The ballot of the one-round-trip path is used by two operations.
+    case fastBallotReused
+    /// A comparison that fails on the one-round-trip path is answered from memory.
+    case fastMismatchFromMemory
+    /// The ok to a duplicate counts as a promise of the next ballot.
+    case duplicatePromises
+    /// A compare-and-set compares accepted ballots in place of versions.
+    case comparesAcceptedBallots
+    /// A value that is accepted again takes the new ballot as its version.
+    case reacceptChangesVersion
+    /// A node begins after a restart where its clock is, and may give out a ballot again.
+    case ballotsReused
+    /// A tombstone is dropped when a majority has confirmed it.
+    case tombstoneOnMajority
+    /// A tombstone is dropped though its promise is fresh.
+    case tombstoneWithFreshPromise
+    /// Requests are taken however old they are.
+    case noRefusalByAge
+    /// A new owner takes its copy from replicas that do not know the joint epoch yet.
+    case copyBeforeJointEpoch
+    /// A new owner copies from one replica.
+    case copyFromOneReplica
+    /// While the ring changes only the new replica set is asked.
+    case noOldQuorumWhileJoint
+    /// A new owner copies cells without the promises.
+    case copyWithoutPromises
+    /// A replica takes requests of another epoch.
+    case epochForgotten
+    /// A holder counts its lease from the reply.
+    case leaseFromReply
+    /// A holder keeps its lease to its end, without a margin for the other clocks.
+    case leaseWithoutMargin
+    /// A replica that lost its state votes as if it had not.
+    case amnesiaVotes
+
+    // Logs.
+    /// A secondary acknowledges before its sync.
+    case appendedBeforeDurable
+    /// A new primary drops what is above the high watermark it knows.
+    case electedDropsTail
+    /// A new primary serves its whole log at once.
+    case electedServesEnd
+    /// A new primary serves at the high watermark it knew, before it has committed what it inherited.
+    case electedServesOldWatermark
+    /// A replica truncates by its own high watermark.
+    case truncatesByWatermark
+    /// A batch at an offset that is there already is taken for the same one.
+    case duplicateOffsetUnchecked
+    /// A secondary acknowledges its end, not what matched.
+    case acknowledgesEnd
+    /// A primary takes answers of any epoch.
+    case answerEpochUnchecked
+    /// A secondary answers under an epoch that is not durable yet.
+    case epochNotDurable
+    /// A secondary takes appends of a lower epoch.
+    case lowerEpochTaken
+    /// A primary that restarts goes on in its old epoch.
+    case restartKeepsEpoch
+    /// The growth of the in-sync set counts only once its change is known.
+    case growthCountsLate
+    /// The shrinking of the in-sync set counts as soon as it is proposed.
+    case shrinkCountsEarly
+    /// A change of the sets that timed out is taken as done.
+    case timedOutChangeDone
+    /// A change of the sets that timed out is settled by a read of the old version.
+    case timedOutChangeSettledByRead
+    /// An election of unknown outcome is taken as won.
+    case unknownElectionWon
+    /// A change of the sets compares the epoch in place of the version.
+    case setComparesEpoch
+    /// A replica joins the in-sync set below the high watermark.
+    case joinsBelowWatermark
+    /// A replica joins the in-sync set below the end that the log had at the election.
+    case joinsBelowElectionEnd
+    /// A lost log comes back under its old log id.
+    case lostLogKeepsID
+
+    #if MUTANTS
+        /// The rule that is broken in this process; nil for none.
+        nonisolated(unsafe) package static var broken: Mutation?
+    #endif
+
+    /// Whether this rule is broken.
+    @inline(__always)
+    var isOn: Bool {
+        #if MUTANTS
+            Self.broken == self
+        #else
+            false
+        #endif
+    }
+}
