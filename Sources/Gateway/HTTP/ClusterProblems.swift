@@ -42,7 +42,10 @@ extension Problem {
         case .partitionOutOfRange:
             self.init(.unprocessableContent, "invalid_parameter", "There is no such partition", detail)
         case .offsetOutOfRange: self.init(.gone, "offset_gone", "The records are no longer there", detail)
-        case .staleEpoch, .tooOld, .clockDrift, .notPrimary, .notReady, .draining:
+        case .ringBusy: self = .conflict("ring_busy", detail)
+        case .ringRefused:
+            self.init(.unprocessableContent, "ring_refused", "The ring cannot be changed like this", detail)
+        case .staleEpoch, .tooOld, .clockDrift, .notPrimary, .notReady, .draining, .notWhole:
             self.init(.serviceUnavailable, "unavailable", "The cluster is changing", detail, retryAfterSeconds: 1)
         case .wrongCluster, .wrongVersion, .wrongSecret, .duplicateNode, .protocolViolation, .tooManyConnections:
             self.init(

@@ -11,7 +11,7 @@ enum Refusal: Equatable {
     init(_ error: ErrorMessage, of safety: Safety, from name: String) {
         let detail = error.detail.isEmpty ? "node '\(name)' gave no detail" : error.detail
         switch error.code {
-        case .staleEpoch, .noRing, .notPrimary, .notReady, .readOnly, .draining:
+        case .staleEpoch, .noRing, .notPrimary, .notReady, .readOnly, .draining, .notWhole:
             // Certainly not taken.
             self = .again(.refused(error.code, detail))
         case .overloaded:

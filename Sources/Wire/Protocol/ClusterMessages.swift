@@ -151,3 +151,16 @@ public struct Founded: Hashable, Sendable {
         ring = try reader.optional("ring") { reader throws(WireError) in try Ring(from: &reader) }
     }
 }
+
+/// Asks a node to make the cluster forget a member that is dead or has left.
+public struct ForgetMember: Hashable, Sendable {
+    /// Its name, id or address.
+    public var node: String
+
+    /// Wraps a name.
+    public init(node: String) { self.node = node }
+
+    func encode(into writer: inout ByteWriter) { writer.text(node) }
+
+    init(from reader: inout ByteReader) throws(WireError) { node = try reader.text("node") }
+}

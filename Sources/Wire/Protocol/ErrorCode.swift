@@ -37,6 +37,13 @@ public enum ErrorCode: UInt16, Sendable, Hashable, CaseIterable {
     /// The node failed in a way that it did not expect; its log says more.
     case internalError = 18
 
+    /// Another change of the ring is under way.
+    case ringBusy = 19
+    /// The change of the ring cannot be done safely, or makes no sense; nothing was changed.
+    case ringRefused = 20
+    /// The replica's copy is damaged or lost; it is being mended from the others.
+    case notWhole = 21
+
     // Refusals of the handshake.
     /// The cluster has another name or id.
     case wrongCluster = 32

@@ -74,6 +74,46 @@ public enum Message: Hashable, Sendable {
     case found(Found)
     /// The vote.
     case founded(Founded)
+    /// Asks a coordinator for what changes under a prefix.
+    case watchRequest(WatchRequest)
+    /// What has changed.
+    case watchAnswer(WatchAnswer)
+    /// Tells a replica of an interest in a prefix.
+    case subscribe(Subscribe)
+    /// Its answer.
+    case subscribed(Subscribed)
+    /// Keys that a replica has accepted something for.
+    case changedKeys(ChangedKeys)
+    /// Asks a node for its ring.
+    case ringRequest
+    /// The ring.
+    case ringState(RingState)
+    /// A new owner has everything.
+    case held(Held)
+    /// Changes the ring.
+    case changeRing(ChangeRing)
+    /// What the change does.
+    case ringPlan(RingPlan)
+    /// Forgets a member that is dead or has left.
+    case forgetMember(ForgetMember)
+    /// It is done.
+    case done
+    /// Asks a replica for its registers of a range.
+    case rangeRequest(RangeRequest)
+    /// The registers.
+    case rangePage(RangePage)
+    /// Asks a replica for the Merkle tree of a range.
+    case treeRequest(TreeRequest)
+    /// The tree.
+    case tree(Tree)
+    /// Cells to be dropped for good.
+    case collect(Collect)
+    /// A replica's word on them.
+    case collected(Collected)
+    /// Begins a repair, or asks how far it is.
+    case repairRequest(RepairRequest)
+    /// How far it is.
+    case repairStatus(RepairStatus)
     /// A message of the membership, encoded there.
     case gossip([UInt8])
 
@@ -117,6 +157,26 @@ public enum Message: Hashable, Sendable {
         case .appended: .appended
         case .found: .found
         case .founded: .founded
+        case .watchRequest: .watchRequest
+        case .watchAnswer: .watchAnswer
+        case .subscribe: .subscribe
+        case .subscribed: .subscribed
+        case .changedKeys: .changedKeys
+        case .ringRequest: .ringRequest
+        case .ringState: .ringState
+        case .held: .held
+        case .changeRing: .changeRing
+        case .ringPlan: .ringPlan
+        case .forgetMember: .forgetMember
+        case .done: .done
+        case .rangeRequest: .rangeRequest
+        case .rangePage: .rangePage
+        case .treeRequest: .treeRequest
+        case .tree: .tree
+        case .collect: .collect
+        case .collected: .collected
+        case .repairRequest: .repairRequest
+        case .repairStatus: .repairStatus
         case .gossip: .gossip
         }
     }
@@ -176,6 +236,26 @@ public enum Message: Hashable, Sendable {
         case .appended(let body): body.encode(into: &writer)
         case .found(let body): body.encode(into: &writer)
         case .founded(let body): body.encode(into: &writer)
+        case .watchRequest(let body): body.encode(into: &writer)
+        case .watchAnswer(let body): body.encode(into: &writer)
+        case .subscribe(let body): body.encode(into: &writer)
+        case .subscribed(let body): body.encode(into: &writer)
+        case .changedKeys(let body): body.encode(into: &writer)
+        case .ringRequest: break
+        case .ringState(let body): body.encode(into: &writer)
+        case .held(let body): body.encode(into: &writer)
+        case .changeRing(let body): body.encode(into: &writer)
+        case .ringPlan(let body): body.encode(into: &writer)
+        case .forgetMember(let body): body.encode(into: &writer)
+        case .done: break
+        case .rangeRequest(let body): body.encode(into: &writer)
+        case .rangePage(let body): body.encode(into: &writer)
+        case .treeRequest(let body): body.encode(into: &writer)
+        case .tree(let body): body.encode(into: &writer)
+        case .collect(let body): body.encode(into: &writer)
+        case .collected(let body): body.encode(into: &writer)
+        case .repairRequest(let body): body.encode(into: &writer)
+        case .repairStatus(let body): body.encode(into: &writer)
         case .gossip(let bytes): writer.raw(bytes)
         }
     }
@@ -220,6 +300,26 @@ public enum Message: Hashable, Sendable {
         case .appended: self = .appended(try Appended(from: &reader))
         case .found: self = .found(try Found(from: &reader))
         case .founded: self = .founded(try Founded(from: &reader))
+        case .watchRequest: self = .watchRequest(try WatchRequest(from: &reader))
+        case .watchAnswer: self = .watchAnswer(try WatchAnswer(from: &reader))
+        case .subscribe: self = .subscribe(try Subscribe(from: &reader))
+        case .subscribed: self = .subscribed(try Subscribed(from: &reader))
+        case .changedKeys: self = .changedKeys(try ChangedKeys(from: &reader))
+        case .ringRequest: self = .ringRequest
+        case .ringState: self = .ringState(try RingState(from: &reader))
+        case .held: self = .held(try Held(from: &reader))
+        case .changeRing: self = .changeRing(try ChangeRing(from: &reader))
+        case .ringPlan: self = .ringPlan(try RingPlan(from: &reader))
+        case .forgetMember: self = .forgetMember(try ForgetMember(from: &reader))
+        case .done: self = .done
+        case .rangeRequest: self = .rangeRequest(try RangeRequest(from: &reader))
+        case .rangePage: self = .rangePage(try RangePage(from: &reader))
+        case .treeRequest: self = .treeRequest(try TreeRequest(from: &reader))
+        case .tree: self = .tree(try Tree(from: &reader))
+        case .collect: self = .collect(try Collect(from: &reader))
+        case .collected: self = .collected(try Collected(from: &reader))
+        case .repairRequest: self = .repairRequest(try RepairRequest(from: &reader))
+        case .repairStatus: self = .repairStatus(try RepairStatus(from: &reader))
         case .gossip: self = .gossip(reader.rest())
         }
     }

@@ -20,6 +20,8 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case writeAnswer = 35
     case scanRequest = 36
     case scanAnswer = 37
+    case watchRequest = 38
+    case watchAnswer = 39
 
     // Topics, between a client and a node.
     case createTopic = 48
@@ -42,6 +44,9 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case replicaState = 70
     case replicaScan = 71
     case replicaPage = 72
+    case subscribe = 73
+    case subscribed = 74
+    case changedKeys = 75
 
     // Topics, between a primary and its secondaries.
     case append = 80
@@ -51,6 +56,23 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case found = 96
     case founded = 97
     case gossip = 98
+    case ringRequest = 99
+    case ringState = 100
+    case held = 101
+    case changeRing = 102
+    case ringPlan = 103
+    case forgetMember = 104
+    case done = 105
+
+    // Copies and comparisons between replicas.
+    case rangeRequest = 112
+    case rangePage = 113
+    case treeRequest = 114
+    case tree = 115
+    case collect = 116
+    case collected = 117
+    case repairRequest = 118
+    case repairStatus = 119
 
     /// The greatest body that this message may have, in bytes, after decompression. It is checked against the header
     /// before a byte of the body is read.
@@ -58,7 +80,9 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
         switch self {
         case .hello, .challenge, .proof, .welcome, .error: WireLimits.handshakeBytesMax
         case .gossip: WireLimits.gossipBytesMax
-        case .clusterRequest, .statsRequest: 64
+        case .clusterRequest, .statsRequest, .ringRequest, .held, .done, .repairRequest, .repairStatus, .subscribed: 64
+        case .watchRequest, .subscribe, .rangeRequest, .treeRequest, .changeRing, .forgetMember:
+            WireLimits.handshakeBytesMax
         case .readRequest, .replicaRead, .prepare, .promise, .refused, .replicaScan, .scanRequest, .fetch,
             .describeTopics,
             .createTopic, .deleteTopic, .deleted, .produced, .appended, .founded:

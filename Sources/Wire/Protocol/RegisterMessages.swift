@@ -506,7 +506,7 @@ extension ByteReader {
     }
 
     /// Bytes behind a 16-bit length that may be empty, at most as long as a key.
-    fileprivate mutating func bounded(_ field: StaticString) throws(WireError) -> [UInt8] {
+    mutating func bounded(_ field: StaticString) throws(WireError) -> [UInt8] {
         let count = Int(try integer(field, as: UInt16.self))
         guard count <= WireLimits.keyBytesMax else {
             throw .overLimit(field: "\(field)", found: count, max: WireLimits.keyBytesMax)

@@ -20,8 +20,14 @@ public enum WireLimits {
     public static let recordHeadersMax = 64
     /// Members of a ring: a coordinator keeps one bit for each in a machine word.
     public static let ringMembersMax = 64
+    /// Members that decide the next ring: five take two failures, more only make a decision slower.
+    public static let ringAcceptorsMax = 5
+    /// Leaves of the Merkle tree of one stretch of the ring.
+    public static let treeLeavesMax = 1_024
     /// Virtual nodes of one ring member.
     public static let virtualNodesMax = 1_024
+    /// How long a watch may wait for something to tell, in milliseconds.
+    public static let watchWaitMsMax: UInt32 = 60_000
     /// Items in one page of a listing.
     public static let scanItemsMax = 1_000
     /// Bytes of one page of a listing, so that large values cannot overrun the frame.
