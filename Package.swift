@@ -40,6 +40,7 @@ let package = Package(
     name: "stormo",
     products: [
         .executable(name: "stormo", targets: ["Stormo"]),
+        .executable(name: "stormo-sim", targets: ["stormo-sim"]),
         .library(name: "StormoClient", targets: ["StormoClient"]),
     ],
     dependencies: [
@@ -102,10 +103,19 @@ let package = Package(
             path: "Sources/Stormo",
             swiftSettings: settings),
 
+        // The simulator: the core under faults on virtual time. Its own folder, since it is no production code.
+        .target(
+            name: "Simulation", dependencies: ["NodeCore", "Membership", "Wire"], path: "Tests/Simulation",
+            exclude: ["Command"], swiftSettings: settings),
+        .executableTarget(
+            name: "stormo-sim", dependencies: ["Simulation", "NodeCore", arguments], path: "Tests/Simulation/Command",
+            swiftSettings: settings),
+
         tests("WireTests", ["Wire"]),
         tests("TransportTests", ["Wire", "WireTransport", "StormoClient", nioCore, nioPosix, nioEmbedded, logging]),
         tests("MembershipTests", ["Membership", "Wire"]),
-        tests("NodeCoreTests", ["NodeCore", "Membership", "Wire"]),
+        tests("NodeCoreTests", ["NodeCore", "Simulation", "Membership", "Wire"]),
+        tests("SimulationTests", ["Simulation", "NodeCore", "Membership", "Wire"]),
         tests("NodeStorageTests", ["NodeStorage", "NodeCore", "Wire", "CSQLite"]),
         tests(
             "GatewayTests",

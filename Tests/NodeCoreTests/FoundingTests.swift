@@ -1,4 +1,5 @@
 import NodeCore
+import Simulation
 import Testing
 import Wire
 

@@ -1,5 +1,6 @@
 import Foundation
 import NodeCore
+import Simulation
 import Testing
 import Wire
 

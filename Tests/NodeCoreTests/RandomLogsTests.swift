@@ -1,5 +1,6 @@
 import Membership
 import NodeCore
+import Simulation
 import Testing
 import Wire
 

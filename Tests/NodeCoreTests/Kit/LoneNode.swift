@@ -1,4 +1,5 @@
 import NodeCore
+import Simulation
 import Wire
 
 /// One node of a ring of three, whose two peers are played by the test: every message it sends stands here, and is

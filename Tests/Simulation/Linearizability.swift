@@ -1,8 +1,10 @@
 /// An operation on one register as its client saw it.
-struct RegisterOperation: Hashable {
+package struct RegisterOperation: Hashable {
     /// What it did and what it was told. Values are numbers; nil is "absent".
-    enum Kind: Hashable {
+    package enum Kind: Hashable {
+        /// An overwrite or a deletion.
         case write(Int?)
+        /// A read and what it was told.
         case read(Int?)
         /// A compare-and-set that was told it succeeded, or of which nothing is known.
         case compareAndSet(expected: Int?, new: Int)
@@ -10,30 +12,43 @@ struct RegisterOperation: Hashable {
         case refused(expected: Int?, found: Int?)
     }
 
-    let kind: Kind
-    let invokedMs: UInt64
+    /// What was done.
+    package let kind: Kind
+    /// When it was asked for.
+    package let invokedMs: UInt64
     /// When it was answered; `.max` when its outcome is not known: it may take effect at any later time, or never.
-    let returnedMs: UInt64
+    package let returnedMs: UInt64
+
+    /// Puts an operation together.
+    package init(kind: Kind, invokedMs: UInt64, returnedMs: UInt64) {
+        self.kind = kind
+        self.invokedMs = invokedMs
+        self.returnedMs = returnedMs
+    }
 }
 
 /// Whether a history of one register is linearizable: the search of Wing and Gong (1993) with the memory of Lowe (2017).
-enum Linearizability {
+package enum Linearizability {
     private struct Seen: Hashable {
         let done: [UInt64]
         let state: Int?
     }
 
     /// A history that is too tangled to decide counts as not holding: the test should then make simpler ones.
-    static func holds(_ history: [RegisterOperation]) -> Bool { verdict(history) == .holds }
+    package static func holds(_ history: [RegisterOperation]) -> Bool { verdict(history) == .holds }
 
     /// What a search has come to.
-    enum Verdict {
+    package enum Verdict {
+        /// There is an order that explains the history.
         case holds
+        /// There is none.
         case violated
+        /// The search was given up.
         case undecided
     }
 
-    static func verdict(_ history: [RegisterOperation]) -> Verdict {
+    /// Looks for an order of the operations that explains every answer.
+    package static func verdict(_ history: [RegisterOperation]) -> Verdict {
         // A write of unknown outcome whose value nobody has seen can be left out: where it stood, nothing looked at it.
         let seenValues = Set(history.flatMap { observed($0.kind) })
         let operations = history.filter { operation in

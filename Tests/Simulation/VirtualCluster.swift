@@ -1,15 +1,18 @@
-import Membership
-import NodeCore
-import Wire
+package import Membership
+package import NodeCore
+package import Wire
 
 /// Whole nodes of the production core on virtual time, connected by messages that the test may delay, lose, repeat or
 /// cut off.
-final class VirtualCluster {
+package final class VirtualCluster {
     /// What a client heard.
-    struct Answer: Hashable {
-        let client: Int
-        let message: Message
-        let atMs: UInt64
+    package struct Answer: Hashable {
+        /// The client's number.
+        package let client: Int
+        /// The answer.
+        package let message: Message
+        /// When it came, in virtual milliseconds.
+        package let atMs: UInt64
     }
 
     private struct Envelope {
@@ -21,27 +24,35 @@ final class VirtualCluster {
         let input: NodeInput
     }
 
-    private(set) var nodes: [Node<MemoryStore>?]
-    private(set) var stores: [MemoryStore]
-    private(set) var nowMs: UInt64 = 1_000_000
-    private(set) var answers: [Answer] = []
-    private(set) var trace: [String] = []
-    private(set) var notes: [String] = []
-    let limits: CoreLimits
+    /// The nodes; nil for one that is down.
+    package private(set) var nodes: [Node<MemoryStore>?]
+    /// What is on their disks.
+    package private(set) var stores: [MemoryStore]
+    /// The true time.
+    package private(set) var nowMs: UInt64 = 1_000_000
+    /// Everything that clients have heard, in order.
+    package private(set) var answers: [Answer] = []
+    /// Every message since it was last cleared, when tracing.
+    package private(set) var trace: [String] = []
+    /// What the nodes have told their operators.
+    package private(set) var notes: [String] = []
+    /// The bounds of all nodes.
+    package let limits: CoreLimits
 
-    /// Chance that a message between nodes is lost, and that it is delivered twice.
-    var loss = 0.0
-    var duplication = 0.0
+    /// Chance that a message between nodes is lost.
+    package var loss = 0.0
+    /// Chance that a message is delivered a second time, much later.
+    package var duplication = 0.0
     /// Time of a message between nodes, in milliseconds.
-    var delayMs: ClosedRange<UInt64> = 1...3
+    package var delayMs: ClosedRange<UInt64> = 1...3
     /// Time of a sync.
-    var syncMs: ClosedRange<UInt64> = 1...2
+    package var syncMs: ClosedRange<UInt64> = 1...2
     /// How far a node's wall clock is from the true time.
-    var skewMs: [Int64]
+    package var skewMs: [Int64]
     /// Whether a starting node hears of nodes that are down; after a whole cluster has stopped nobody can tell it.
-    var tellsOfTheDead = true
+    package var tellsOfTheDead = true
     /// Whether every message is written down.
-    var isTracing = false
+    package var isTracing = false
 
     private var queue: [Envelope] = []
     private var syncAtMs: [UInt64?]
@@ -51,7 +62,8 @@ final class VirtualCluster {
     private var random: SplitMix64
     private let identities: [PeerIdentity]
 
-    init(count: Int, seed: UInt64 = 1, limits: CoreLimits = CoreLimits()) {
+    /// Founds a cluster of nodes that all start at once.
+    package init(count: Int, seed: UInt64 = 1, limits: CoreLimits = CoreLimits()) {
         random = SplitMix64(seed: seed)
         var limits = limits
         limits.bootstrapExpect = count
@@ -69,7 +81,8 @@ final class VirtualCluster {
 
     // MARK: Faults
 
-    func crash(_ index: Int) {
+    /// A node stops, and its disk forgets what was not synced.
+    package func crash(_ index: Int) {
         note("n\(index + 1) crashes")
         nodes[index] = nil
         stores[index] = stores[index].afterCrash()
@@ -78,27 +91,29 @@ final class VirtualCluster {
         for other in nodes.indices where other != index { input(other, .peerDown(identities[index].id)) }
     }
 
-    func restart(_ index: Int) {
+    /// A node that was down starts again.
+    package func restart(_ index: Int) {
         note("n\(index + 1) restarts")
         boot(index)
     }
 
     /// What the membership says to all living nodes.
-    func announce(_ index: Int, _ state: MemberState) {
+    package func announce(_ index: Int, _ state: MemberState) {
         for other in nodes.indices where other != index {
             input(other, .member(MemberInfo(identity: identities[index], state: state)))
         }
     }
 
     /// Cuts messages in one direction; connections stay up, as with dropped packets.
-    func cut(_ from: Int, _ to: Int) { cut.insert([from, to]) }
+    package func cut(_ from: Int, _ to: Int) { cut.insert([from, to]) }
 
-    func heal() { cut.removeAll() }
+    /// Ends all cuts.
+    package func heal() { cut.removeAll() }
 
     // MARK: Clients
 
     /// Sends a client's request to a node; the answer comes under the client's number.
-    func request(_ client: Int, to index: Int, _ message: Message) {
+    package func request(_ client: Int, to index: Int, _ message: Message) {
         let header = FrameHeader(
             type: message.type, requestID: RequestID(UInt32(client)),
             time: HybridTime(milliseconds: nowMs + 1_700_000_000_000 - 200), epoch: Epoch(1))
@@ -108,13 +123,14 @@ final class VirtualCluster {
             .request(ChannelID(UInt64(1_000_000 + client)), peer: .none, header, message))
     }
 
-    func answer(of client: Int) -> Message? { answers.last { $0.client == client }?.message }
+    /// What a client heard last.
+    package func answer(of client: Int) -> Message? { answers.last { $0.client == client }?.message }
 
     // MARK: Time
 
     /// Runs until `condition` holds; says whether it did within `milliseconds`.
     @discardableResult
-    func run(forMs milliseconds: UInt64, until condition: () -> Bool = { false }) -> Bool {
+    package func run(forMs milliseconds: UInt64, until condition: () -> Bool = { false }) -> Bool {
         let end = nowMs + milliseconds
         while nowMs < end {
             if condition() { return true }
@@ -226,5 +242,6 @@ final class VirtualCluster {
     private func trace(_ line: @autoclosure () -> String) { if isTracing { trace.append(line()) } }
     private func note(_ line: String) { if isTracing { trace.append(line) } }
 
-    func clearTrace() { trace = [] }
+    /// Forgets the trace so far.
+    package func clearTrace() { trace = [] }
 }

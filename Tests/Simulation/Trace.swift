@@ -1,9 +1,10 @@
 import NodeCore
-import Wire
+package import Wire
 
 /// Messages as one reads them in a protocol trace. Ballots are left out: they depend on the clock.
-enum Trace {
-    static func text(_ message: Message) -> String {
+package enum Trace {
+    /// One line for a message.
+    package static func text(_ message: Message) -> String {
         switch message {
         case .readRequest(let body): "get \(key(body.key))"
         case .readAnswer(let body): "value \(cell(body.cell))"
@@ -39,7 +40,8 @@ enum Trace {
         PartitionConfiguration.partition(of: key).map { "partition \($0.index)" } ?? key.description
     }
 
-    static func cell(_ cell: Cell?) -> String {
+    /// What a cell holds, in a word.
+    package static func cell(_ cell: Cell?) -> String {
         guard let cell else { return "none" }
         guard case .value(let bytes) = cell.content else { return "tombstone" }
         if bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }

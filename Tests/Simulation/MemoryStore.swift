@@ -1,8 +1,8 @@
-import NodeCore
-import Wire
+package import NodeCore
+package import Wire
 
 /// A store in memory that forgets what was not synced when its node crashes.
-final class MemoryStore: NodeStore {
+package final class MemoryStore: NodeStore {
     private var entries: [(sequence: UInt64, entry: JournalEntry)] = []
     private var registers: [Key: RegisterState] = [:]
     private var order: [Key] = []
@@ -10,19 +10,25 @@ final class MemoryStore: NodeStore {
     private var logs: [PartitionID: (facts: LogFacts, batches: [RecordBatch])] = [:]
     private var sequence: UInt64 = 0
     private(set) var durable: UInt64 = 0
-    var readOnlyReason: String?
-    var backlogBytes = 0
+    /// Why it takes no writes, when a test makes it so.
+    package var readOnlyReason: String?
+    /// Bytes that wait for the journal, when a test makes it so.
+    package var backlogBytes = 0
 
-    var hasUnsynced: Bool { sequence > durable }
+    /// An empty disk.
+    package init() {}
+
+    /// Whether something was applied that a crash would lose.
+    package var hasUnsynced: Bool { sequence > durable }
 
     /// Makes everything applied so far durable.
-    func sync() -> JournalSequence {
+    package func sync() -> JournalSequence {
         durable = sequence
         return JournalSequence(durable)
     }
 
     /// What a restart finds: the synced entries, numbered anew.
-    func afterCrash() -> MemoryStore {
+    package func afterCrash() -> MemoryStore {
         let store = MemoryStore()
         for (sequence, entry) in entries where sequence <= durable {
             store.change(entry)
@@ -31,7 +37,8 @@ final class MemoryStore: NodeStore {
         return store
     }
 
-    func apply(_ entry: JournalEntry) -> JournalSequence {
+    /// Applies a change and says its number.
+    package func apply(_ entry: JournalEntry) -> JournalSequence {
         sequence += 1
         entries.append((sequence, entry))
         change(entry)
@@ -57,9 +64,11 @@ final class MemoryStore: NodeStore {
         }
     }
 
-    func register(_ key: Key) throws(StoreError) -> RegisterState { registers[key] ?? .empty }
+    /// The acceptor's state of a key.
+    package func register(_ key: Key) throws(StoreError) -> RegisterState { registers[key] ?? .empty }
 
-    func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
+    /// Keys under a prefix, in order.
+    package func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
         let matching = order.filter { key in
             key.bytes.starts(with: prefix) && after.lexicographicallyPrecedes(key.bytes)
                 && (prefix.first == 0 || !key.isSystem)
@@ -71,7 +80,10 @@ final class MemoryStore: NodeStore {
         return ReplicaPage(items: items, hasMore: matching.count > limit)
     }
 
-    func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError) -> RegisterPage {
+    /// Registers of a stretch of the ring, in order of their tokens.
+    package func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError)
+        -> RegisterPage
+    {
         func precedes(_ a: Key, _ b: Key) -> Bool {
             a.token == b.token ? a < b : range.distance(to: a.token) < range.distance(to: b.token)
         }
@@ -84,7 +96,8 @@ final class MemoryStore: NodeStore {
         return RegisterPage(items: items, hasMore: matching.count > limit)
     }
 
-    func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
+    /// Batches of a partition.
+    package func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
         -> [RecordBatch]
     {
         var bytes = 0
@@ -98,11 +111,13 @@ final class MemoryStore: NodeStore {
     }
 
     /// All batches of a partition, for assertions.
-    func allBatches(_ partition: PartitionID) -> [RecordBatch] { logs[partition]?.batches ?? [] }
+    package func allBatches(_ partition: PartitionID) -> [RecordBatch] { logs[partition]?.batches ?? [] }
 
-    func fact(_ fact: NodeFact) -> [UInt8]? { facts[fact] }
+    /// A fact as last applied.
+    package func fact(_ fact: NodeFact) -> [UInt8]? { facts[fact] }
 
-    func recoveredLogs() -> [RecoveredLog] {
+    /// All logs as a start finds them.
+    package func recoveredLogs() -> [RecoveredLog] {
         logs.keys.sorted().compactMap { id in
             guard let log = logs[id] else { return nil }
             var epochs: [EpochStart] = []

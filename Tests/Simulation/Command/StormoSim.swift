@@ -1,0 +1,7 @@
+import ArgumentParser
+
+/// `stormo-sim`: looks for histories in which the core breaks its promises.
+@main struct StormoSim: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stormo-sim", abstract: "Runs whole clusters of the core under faults, on virtual time.")
+}
