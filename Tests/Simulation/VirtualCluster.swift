@@ -189,7 +189,8 @@ package final class VirtualCluster {
             switch output {
             case .send(let node, let request, let message):
                 let to = Int(node.rawValue) - 1
-                trace("n\(index + 1) → n\(to + 1) \(Trace.text(message))")
+                // Greetings only compare epochs, and are said all the time.
+                if message != .ringRequest { trace("n\(index + 1) → n\(to + 1) \(Trace.text(message))") }
                 guard let header = header(index, message, request, answer: false) else { continue }
                 deliver(
                     from: index, to: to,

@@ -12,6 +12,8 @@ package struct CoreCounters: Sendable {
     package internal(set) var readRepairs: UInt64 = 0
     /// Reads that ended in a prepare, since a write-back was refused.
     package internal(set) var serialReads: UInt64 = 0
+    /// Changes that went without a prepare, on a ballot promised before.
+    package internal(set) var fastPaths: UInt64 = 0
     /// Conditions that did not hold.
     package internal(set) var conditionsRefused: UInt64 = 0
     /// Changes whose acceptance was in doubt.
@@ -28,6 +30,16 @@ package struct CoreCounters: Sendable {
     package internal(set) var tooOldRefused: UInt64 = 0
     /// Frames of another ring epoch.
     package internal(set) var staleEpochRefused: UInt64 = 0
+    /// Registers taken over from the old replicas of a range.
+    package internal(set) var keysCopied: UInt64 = 0
+    /// Bytes of them.
+    package internal(set) var bytesCopied: UInt64 = 0
+    /// Ranges taken over whole.
+    package internal(set) var rangesCopied: UInt64 = 0
+    /// Registers dropped since they belong to others.
+    package internal(set) var keysCleared: UInt64 = 0
+    /// Requests refused since this node's own copy is not whole.
+    package internal(set) var notWholeRefused: UInt64 = 0
     /// Times the store could not give what it holds.
     package internal(set) var storeErrors: UInt64 = 0
     /// Batches appended as primary.
@@ -55,6 +67,7 @@ package struct CoreCounters: Sendable {
             .init(name: "scans_total", value: scans),
             .init(name: "read_repairs_total", value: readRepairs),
             .init(name: "serial_reads_total", value: serialReads),
+            .init(name: "fast_paths_total", value: fastPaths),
             .init(name: "conditions_refused_total", value: conditionsRefused),
             .init(name: "resolves_total", value: resolves),
             .init(name: "outcomes_unknown_total", value: outcomesUnknown),
@@ -63,6 +76,11 @@ package struct CoreCounters: Sendable {
             .init(name: "clock_drift_refused_total", value: clockDriftRefused),
             .init(name: "too_old_refused_total", value: tooOldRefused),
             .init(name: "stale_epoch_refused_total", value: staleEpochRefused),
+            .init(name: "transfer_keys_total", value: keysCopied),
+            .init(name: "transfer_bytes_total", value: bytesCopied),
+            .init(name: "transfer_ranges_copied_total", value: rangesCopied),
+            .init(name: "keys_cleared_total", value: keysCleared),
+            .init(name: "not_whole_refused_total", value: notWholeRefused),
             .init(name: "store_errors_total", value: storeErrors),
             .init(name: "batches_appended_total", value: batchesAppended),
             .init(name: "records_appended_total", value: recordsAppended),

@@ -22,6 +22,13 @@ package struct CoreLimits: Sendable {
     package var retryPauseMaxMs: UInt64 = 64
     /// Operations that one node coordinates at a time. Sixteen thousand of them are 10 MB of state.
     package var operationsMax = 16_384
+    /// Keys whose next change may go without a prepare, remembered at a time; beyond it all are forgotten.
+    package var promisedPathsMax = 16_384
+    /// Writes that are answered and still wait for their last replicas; beyond it these get their hints at once.
+    package var lingeringMax = 4_096
+    /// How long a tombstone and a promise are kept at least, in milliseconds: nothing that was sent before may still be on
+    /// its way.
+    package var graceMs: UInt64 = 86_400_000
     /// Bytes that may wait for the journal before new writes are refused as overloaded.
     package var backlogBytesMax = 64 << 20
     /// How far the persisted ballot ceiling runs ahead of the clock, in milliseconds. A restarted node proposes nothing
@@ -30,6 +37,19 @@ package struct CoreLimits: Sendable {
     /// How often founders without a ring propose one, in milliseconds.
     package var foundingIntervalMs: UInt64 = 250
 
+    /// A node that showed another epoch is told, or asked for, the ring again after this time at the earliest, in
+    /// milliseconds.
+    package var ringSpreadPauseMs: UInt64 = 50
+    /// How often one other node is greeted so that idle nodes compare their epochs, in milliseconds.
+    package var ringGreetingMs: UInt64 = 500
+    /// How often a change of the ring looks whether it can go on, in milliseconds.
+    package var ringStepPauseMs: UInt64 = 200
+    /// Registers of one page that a new owner copies.
+    package var copyPageKeys: UInt32 = 1_000
+    /// Bytes that a new owner copies in a second, so that live traffic keeps its latency.
+    package var copyBytesPerSecond = 32 << 20
+    /// Registers that belong to others now and are dropped in one tick.
+    package var clearKeysPerTick = 2_000
     /// A primary that the membership has not met for this time since this node's start, in milliseconds, is taken for
     /// dead: long enough for all nodes of a cluster that starts to find each other.
     package var unseenMemberMs: UInt64 = 10_000
@@ -55,6 +75,12 @@ package struct CoreLimits: Sendable {
     package var loadingWaitingMax = 1_024
     /// Bytes that one fetch may ask for.
     package var fetchBytesMax = 8 << 20
+
+    /// How old an operation may be, in milliseconds, to find out what became of its proposals: replicas may have dropped
+    /// older promises.
+    var resolveAgeMaxMs: UInt64 {
+        graceMs > operationAgeMaxMs + clockDriftMaxMs ? graceMs - operationAgeMaxMs - clockDriftMaxMs : 0
+    }
 
     /// The defaults of the configuration reference.
     package init() {}

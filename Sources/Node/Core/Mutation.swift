@@ -17,6 +17,7 @@ package enum Mutation: String, CaseIterable, Sendable {
     /// Reads leave before the state they tell of is durable.
     case readBeforeDurable
     /// The ok to a duplicate leaves before the first one is durable.
+    /// The ok to a duplicate leaves before the first one is durable.
     case duplicateBeforeDurable
     /// Every refusal of an accept is counted as one that says for certain that it was never taken.
     case anyRefusalDefinite

@@ -43,6 +43,10 @@ package struct Node<Store: NodeStore> {
     var ceiling: BallotCeiling
     var operations = OperationTable()
     var queues: [Key: KeyQueue] = [:]
+    var promisedPaths = PromisedPaths()
+    var collisions = Collisions()
+    /// Operations that are answered and wait for their last replicas.
+    var lingering = 0
     /// Keys whose queue may go on, while `isServingQueues`.
     var queuesToServe: Deque<Key> = []
     var isServingQueues = false
@@ -57,6 +61,11 @@ package struct Node<Store: NodeStore> {
 
     // Ring/
     var founding = Founding()
+    var spreading = RingSpreading()
+    var changing = RingChanging()
+    var copying = Copying()
+    /// Stretches for which this node does not answer as a replica.
+    var muted: [TokenRange] = []
 
     /// A node over what its store has found on disk. `randomSeed` spreads the pauses of colliding proposers.
     package init(
@@ -73,8 +82,20 @@ package struct Node<Store: NodeStore> {
         ceiling = BallotCeiling(recovered: store.fact(.ballotCeiling))
         clock = HybridClock(driftMaxMs: limits.clockDriftMaxMs)
         reachable = [identity.id]
-        if let bytes = store.fact(.ring) { ring = Self.decodeRing(bytes) }
-        if let ring { outputs.append(.ring(ring)) }
+        if let bytes = store.fact(.ring) {
+            ring = Self.decodeRing(bytes)
+            if ring == nil {
+                founding.isBarred = true
+                note(
+                    .error,
+                    "\(identity.name) cannot read the ring that it has stored: it was written by another version; it will be asked for"
+                )
+            }
+        }
+        if let ring {
+            outputs.append(.ring(ring))
+            beginCopying()
+        }
         recoverPartitions()
     }
 
@@ -89,6 +110,7 @@ package struct Node<Store: NodeStore> {
                 counters.clockDriftRefused += 1
                 break
             }
+            compareEpochs(header, with: node)
             answered(header.requestID, by: node, message, sentMs: header.time.milliseconds)
         case .peerUp(let node):
             if !reachable.contains(node) { reachable.append(node) }
@@ -138,6 +160,9 @@ package struct Node<Store: NodeStore> {
         tickOperations()
         tickPartitions()
         tickFounding()
+        tickSpreading()
+        tickCopying()
+        tickChanging()
     }
 
     private mutating func receive(_ message: Message, _ header: FrameHeader, from peer: NodeID, on channel: ChannelID) {
@@ -149,7 +174,7 @@ package struct Node<Store: NodeStore> {
                 "the sender's clock is \(ahead) ms ahead of \(identity.name)'s, more than \(limits.clockDriftMaxMs) ms: set one of the two right"
             )
         }
-        guard header.time.milliseconds + limits.operationAgeMaxMs >= time.wallMs else {
+        guard header.time.milliseconds + limits.operationAgeMaxMs >= time.wallMs || Mutation.noRefusalByAge.isOn else {
             counters.tooOldRefused += 1
             return refuse(
                 channel, header.requestID, .tooOld,
@@ -160,12 +185,15 @@ package struct Node<Store: NodeStore> {
                 channel, header.requestID, .invalid,
                 "a \(message.type) passes between nodes only: ask a coordinator for the key or topic instead")
         }
+        compareEpochs(header, with: peer)
         switch message {
         case .clusterRequest:
             reply(channel, header.requestID, .clusterState(clusterState))
         case .readRequest(let request):
+            guard !request.key.isLocal else { return refuseLocal(channel, header.requestID) }
             start(.read(request.consistency), key: request.key, for: .client(channel, header.requestID))
         case .writeRequest(let request):
+            guard !request.key.isLocal else { return refuseLocal(channel, header.requestID) }
             start(
                 .write(request.change, request.consistency), key: request.key, for: .client(channel, header.requestID))
         case .scanRequest(let request):
@@ -173,6 +201,17 @@ package struct Node<Store: NodeStore> {
         case .prepare, .accept, .replicaRead, .replicaScan:
             guard acceptEpoch(header, channel) else { return }
             answerAsReplica(message, to: channel, header.requestID)
+        case .rangeRequest:
+            guard Mutation.copyBeforeJointEpoch.isOn || acceptEpoch(header, channel) else { return }
+            answerAsReplica(message, to: channel, header.requestID)
+        case .changeRing(let request):
+            changeRing(request, for: channel, header.requestID)
+        case .ringRequest:
+            tellRing(header, to: channel, header.requestID)
+        case .ringState(let state):
+            receive(state, from: peer)
+        case .held(let held):
+            receive(held, from: peer)
         case .createTopic(let request):
             createTopic(request, for: channel, header.requestID)
         case .describeTopics(let request):
@@ -197,7 +236,7 @@ package struct Node<Store: NodeStore> {
     /// A register message of another epoch is not taken: an accept never runs in another epoch than its prepare.
     private mutating func acceptEpoch(_ header: FrameHeader, _ channel: ChannelID) -> Bool {
         let epoch = ring?.epoch ?? .none
-        guard header.epoch == epoch, ring != nil else {
+        guard header.epoch == epoch || Mutation.epochForgotten.isOn, ring != nil else {
             counters.staleEpochRefused += 1
             refuse(
                 channel, header.requestID, ring == nil ? .noRing : .staleEpoch,
@@ -240,6 +279,10 @@ package struct Node<Store: NodeStore> {
         return ring?.member(node)?.name ?? members.first { $0.identity.id == node }?.identity.name ?? node.description
     }
 
+    private mutating func refuseLocal(_ channel: ChannelID, _ request: RequestID) {
+        refuse(channel, request, .invalid, "keys that begin with two bytes of 0 are each node's own")
+    }
+
     private var clusterState: ClusterState {
         ClusterState(name: clusterName, answeredBy: identity.id, ring: ring, members: members)
     }
@@ -256,7 +299,9 @@ extension Message {
     /// Whether it is part of the agreement between nodes: from anybody else it could take promises or cut logs.
     fileprivate var isBetweenNodes: Bool {
         switch self {
-        case .prepare, .accept, .replicaRead, .replicaScan, .append, .appended, .found, .founded: true
+        case .prepare, .accept, .replicaRead, .replicaScan, .append, .appended, .found, .founded, .ringRequest,
+            .ringState, .held, .rangeRequest, .treeRequest, .collect, .subscribe, .changedKeys:
+            true
         default: false
         }
     }

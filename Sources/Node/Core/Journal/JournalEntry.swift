@@ -46,6 +46,12 @@ package enum NodeFact: UInt8, Sendable, Hashable, CaseIterable {
     case foundingVote = 3
     /// Addresses of the other nodes, so that a restart finds them when the seeds are gone.
     case peers = 4
+    /// Why the node's registers and logs were lost and have to be fetched from the others; see `Amnesia`.
+    case amnesia = 5
+    /// How far the copying of a joint epoch is.
+    case copying = 6
+    /// A ballot that counts as promised for every key, since promises were lost.
+    case promiseFloor = 7
 }
 
 /// What a replica remembers of its log of a partition beside the batches.

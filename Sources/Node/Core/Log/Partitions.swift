@@ -83,11 +83,11 @@ extension Node {
     private mutating func loaded(_ id: PartitionID, _ result: OperationResult) {
         guard case .loading? = partitions[id]?.role else { return }
         partitions[id]?.role = .none
-        guard case .read(let cell) = result else {
+        guard case .read(let accepted) = result else {
             if case .failed(let code, let detail) = result { refuseWaiting(id, code, detail) }
             return
         }
-        guard let cell, case .value(let bytes) = cell.content, let configuration = PartitionConfiguration(bytes) else {
+        guard let cell = accepted?.cell, case .value(let bytes) = cell.content, let configuration = PartitionConfiguration(bytes) else {
             return refuseWaiting(id, .unknownTopic, "there is no partition \(id)")
         }
         guard mayLead(id, configuration) else {

@@ -88,7 +88,7 @@ extension Node {
             return refuse(procedure.channel, procedure.request, code == .outcomeUnknown ? .notReady : code, detail)
         }
         switch (procedure.stage, result) {
-        case (.readTopic, .read(let cell)): topicRead(id, cell)
+        case (.readTopic, .read(let accepted)): topicRead(id, accepted?.cell)
         case (.createTopic, .written(let answer)): topicCreated(id, answer)
         case (.listTopics, .scanned(let page)):
             procedures[id]?.topics += page.items.compactMap { item in

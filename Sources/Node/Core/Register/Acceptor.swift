@@ -24,9 +24,9 @@ package enum Acceptor {
     package static func accept(_ state: RegisterState, _ accept: Accept) -> Decision {
         if let accepted = state.accepted, accepted.ballot == accept.ballot {
             // A duplicate. It is a yes, but no promise for the next ballot: that one may have been used meanwhile.
-            return Decision(state: nil, reply: .accepted(AcceptedReply(nextPromised: false)))
+            return Decision(state: nil, reply: .accepted(AcceptedReply(nextPromised: Mutation.duplicatePromises.isOn)))
         }
-        guard accept.ballot >= state.promised else { return refusal(state) }
+        guard accept.ballot >= state.promised || Mutation.acceptIgnoresPromise.isOn else { return refusal(state) }
         let next = accept.next.map { max($0, accept.ballot) }
         let state = RegisterState(
             promised: next ?? accept.ballot, accepted: AcceptedCell(ballot: accept.ballot, cell: accept.cell))

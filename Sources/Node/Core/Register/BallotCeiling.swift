@@ -67,11 +67,16 @@ extension Node {
     /// A ballot never used before and above everything this node has seen; nil while none may be given out.
     mutating func freshBallot() -> Ballot? {
         let time = clock.now(physicalMs: time.wallMs)
-        if ceiling.isDue(time, leadMs: limits.ballotCeilingLeadMs) {
-            let target = ceiling.target(time, leadMs: limits.ballotCeilingLeadMs)
-            ceiling.raise(to: target, at: store.apply(.fact(.ballotCeiling, BallotCeiling.encoded(target))))
-        }
+        if Mutation.ballotsReused.isOn { return Ballot(time: time, node: identity.id) }
+        raiseCeiling(for: time)
         return ceiling.allows(time) ? Ballot(time: time, node: identity.id) : nil
+    }
+
+    /// Keeps the ceiling ahead of a ballot that is given out or promised.
+    mutating func raiseCeiling(for time: HybridTime) {
+        guard ceiling.isDue(time, leadMs: limits.ballotCeilingLeadMs) else { return }
+        let target = ceiling.target(time, leadMs: limits.ballotCeilingLeadMs)
+        ceiling.raise(to: target, at: store.apply(.fact(.ballotCeiling, BallotCeiling.encoded(target))))
     }
 
     /// Tries the operations again that waited for a ballot.

@@ -21,22 +21,27 @@ extension Node {
                     "\(identity.name) coordinates \(limits.operationsMax) operations already: try again after a pause"),
                 to: origin)
         }
+        let set: ReplicaSet
+        switch goal {
+        case .scan: set = scanSet(ring)
+        case .gather(_, let asked): set = asked
+        default: set = replicaSet(of: key)
+        }
         let operation = Operation(
-            id: operations.nextID(), key: key, goal: goal, origin: origin,
+            id: operations.nextID(), key: key, goal: goal, origin: origin, set: set, startedMs: time.monotonicMs,
             deadlineMs: time.monotonicMs + limits.operationTimeoutMs)
         operation.stampMs = clock.now(physicalMs: time.wallMs).milliseconds
         let id = operation.id
-        if case .scan = goal {
-            counters.scans += 1
-            operations.insert(operation)
-            return startScan(id)
-        }
-        operation.replicas = ring.replicas(of: key.token)
-        operation.quorum = ring.quorum
-        let isRead = operation.isRead
-        if isRead { counters.reads += 1 } else { counters.writes += 1 }
         operations.insert(operation)
-        if case .read(.local) = goal { return run(id) }
+        switch goal {
+        case .scan:
+            counters.scans += 1
+            return run(id)
+        case .gather, .read(.local): return run(id)
+        case .read: counters.reads += 1
+        case .write: counters.writes += 1
+        }
+        let isRead = operation.isRead
         if queues[key, default: KeyQueue()].enter(id, isRead: isRead) { run(id) }
     }
 
@@ -44,10 +49,22 @@ extension Node {
     private mutating func run(_ id: OperationID) {
         switch operations[id].goal {
         case .read(.local), .read(.one): readOne(id)
+        case .read(.serial): prepare(id, .read)
         case .read: read(id)
         case .write(let change, let consistency):
-            if change.isConditional || consistency == .serial { prepare(id, .change) } else { overwrite(id) }
-        case .scan: break
+            if change.isConditional || consistency == .serial {
+                if !runFast(id) { prepare(id, .change) }
+            } else if collisions.isHot(operations[id].key, nowMs: time.monotonicMs) {
+                sound(id)
+            } else {
+                overwrite(id)
+            }
+        case .scan: scan(id)
+        case .gather(let message, _):
+            operations[id].phase = .gathering
+            operations[id].gathered = Array(repeating: nil, count: operations[id].replicas.count)
+            ask(id, message, targets: .max)
+            advanceIfSettled(id)
         }
     }
 
@@ -62,6 +79,8 @@ extension Node {
         operations[id].answered = 0
         operations[id].yes = 0
         operations[id].definite = 0
+        operations[id].promisedNext = 0
+        operations[id].passed = 0
         operations[id].failure = nil
         askMore(id, message, targets: targets)
     }
@@ -77,7 +96,9 @@ extension Node {
             } else if isReachable(node) {
                 outputs.append(.send(node, request, message))
             } else {
+                // It was never sent, so no copy of it can be on its way.
                 operations[id].answered |= 1 << index
+                operations[id].definite |= 1 << index
                 operations[id].failure = (.noQuorum, "\(name(of: node)) cannot be reached")
             }
         }
@@ -91,15 +112,26 @@ extension Node {
         operations[id].answered |= 1 << index
         operations[id].answeredMs = max(operations[id].answeredMs, sentMs)
         let bit: UInt64 = 1 << index
+        if case .gathering = operations[id].phase { return gather(id, index, message) }
         switch message {
-        case .accepted: operations[id].yes |= bit
+        case .accepted(let reply):
+            operations[id].yes |= bit
+            if reply.nextPromised { operations[id].promisedNext |= bit }
         case .promise(let state), .replicaState(let state):
             operations[id].yes |= bit
+            if case .sounding = operations[id].phase {
+                let ballot = max(state.promised, state.accepted?.ballot ?? .zero)
+                operations[id].seen = max(operations[id].seen, ballot)
+            }
             take(state.accepted, from: bit, id)
         case .replicaPage(let page): operations[id].listing?.pages[index] = page
         case .refused(let refusal):
             operations[id].seen = max(operations[id].seen, refusal.promised, refusal.acceptedBallot)
-            if refusal.acceptedBallot < operations[id].ballot { operations[id].definite |= bit }
+            if refusal.acceptedBallot < operations[id].ballot || Mutation.anyRefusalDefinite.isOn {
+                operations[id].definite |= bit
+            } else {
+                operations[id].passed |= bit
+            }
         case .error(let error): operations[id].failure = (error.code, error.detail)
         default: operations[id].failure = (.internalError, "\(name(of: node)) answered with a \(message.type)")
         }
@@ -117,51 +149,83 @@ extension Node {
         }
     }
 
+    private mutating func gather(_ id: OperationID, _ index: Int, _ message: Message) {
+        if case .error(let error) = message {
+            operations[id].failure = (error.code, error.detail)
+        } else {
+            operations[id].yes |= 1 << index
+            operations[id].gathered[index] = message
+        }
+        advance(id)
+    }
+
     /// Looks at what the present round has come to.
     private mutating func advance(_ id: OperationID) {
-        let yes = operations[id].yes.nonzeroBitCount
-        let refused = operations[id].seen > operations[id].ballot
+        let yes = operations[id].yes
+        let set = operations[id].replicaSet
+        let canStill = set.isQuorum(yes | operations[id].outstanding)
         switch operations[id].phase {
         case .reading: readAdvanced(id)
         case .scanning: scanAdvanced(id)
-        case .writingBack(let cell):
-            if (operations[id].holders | operations[id].yes).nonzeroBitCount >= operations[id].quorum {
-                finish(id, .read(cell))
-            } else if operations[id].answered.nonzeroBitCount > yes {
+        case .gathering:
+            if set.isQuorum(yes) {
+                finish(id, .gathered(operations[id].gathered))
+            } else if !canStill {
+                refuseUnreachable(id)
+            }
+        case .sounding:
+            if set.isQuorum(yes) {
+                _ = clock.merge(operations[id].seen.time, physicalMs: time.wallMs)
+                operations[id].hasSounded = true
+                overwrite(id)
+            } else if !canStill {
+                again(id, .restart)
+            }
+        case .writingBack(let newest):
+            if set.isQuorum(operations[id].holders | yes) {
+                finish(id, .read(newest))
+            } else if operations[id].answered != yes {
+                if Mutation.readAnswersAfterRefusedWriteBack.isOn { return finish(id, .read(newest)) }
                 // Something stood against the write-back: only a prepare tells what is true now.
                 counters.serialReads += 1
                 prepare(id, .read)
             }
         case .preparing(let purpose):
-            if yes >= operations[id].quorum {
-                prepared(id, purpose)
-            } else if yes + operations[id].outstanding < operations[id].quorum {
-                again(id, purpose, collided: refused)
-            }
+            if set.isQuorum(yes) { prepared(id, purpose) } else if !canStill { again(id, purpose) }
         case .accepting(let commit):
-            let needed = operations[id].needed
-            if yes >= needed {
+            if operations[id].isEnough(yes) {
                 accepted(id, commit)
-            } else if yes + operations[id].outstanding < needed {
+            } else if yes == 0, operations[id].answered == operations[id].definite, operations[id].outstanding != 0 {
+                // Every answer so far says for certain that it was not taken: if all do, nothing has to be found out.
+            } else if !operations[id].isEnough(yes | operations[id].outstanding) {
                 acceptFailed(id, commit)
             }
+        case .lingering: lingerOn(id)
         case .queued, .pausing: break
         }
     }
 
     // MARK: Changes
 
+    /// Asks a majority for the highest ballot, so that the overwrite that follows is above those of its rivals.
+    private mutating func sound(_ id: OperationID) {
+        operations[id].phase = .sounding
+        operations[id].seen = .zero
+        ask(id, readMessage(id), targets: .max)
+        advanceIfSettled(id)
+    }
+
     /// The one-round-trip path of an overwrite: accept under a fresh ballot, without a prepare.
     private mutating func overwrite(_ id: OperationID) {
         guard case .write(let change, _) = operations[id].goal else { return }
-        let live = operations[id].replicas.filter { isReachable($0) }.count
         operations[id].phase = .accepting(.ownWrite)
-        guard live >= operations[id].needed else { return refuseUnreachable(id) }
+        guard operations[id].isEnough(reachableBits(id)) else { return refuseUnreachable(id) }
         guard let ballot = freshBallot() else { return ballotsHeld(id) }
         guard case .write(let cell) = change.evaluate(current: nil, ballot: ballot, stampMs: operations[id].stampMs)
         else {
             return finish(id, .failed(.internalError, "an overwrite has no condition to refuse"))
         }
+        promisedPaths.drop(operations[id].key)
         propose(id, cell, ballot: ballot, .ownWrite)
     }
 
@@ -173,13 +237,16 @@ extension Node {
         if case .ownWrite = commit, operations[id].versions.last != cell.version {
             operations[id].versions.append(cell.version)
         }
-        ask(id, .accept(Accept(key: operations[id].key, ballot: ballot, cell: cell, next: nil)), targets: .max)
+        operations[id].nextBallot = nextBallot(for: id) ?? .zero
+        let next = operations[id].nextBallot == .zero ? nil : operations[id].nextBallot
+        ask(id, .accept(Accept(key: operations[id].key, ballot: ballot, cell: cell, next: next)), targets: .max)
         advanceIfSettled(id)
     }
 
     /// Phase 1 under a fresh ballot.
     mutating func prepare(_ id: OperationID, _ purpose: Operation.Purpose) {
         guard let ballot = freshBallot() else { return ballotsHeld(id) }
+        promisedPaths.drop(operations[id].key)
         operations[id].phase = .preparing(purpose)
         operations[id].ballot = ballot
         operations[id].newest = nil
@@ -195,11 +262,20 @@ extension Node {
         let newest = operations[id].newest?.cell
         switch purpose {
         case .read:
-            guard let newest else { return finish(id, .read(nil)) }
-            propose(id, newest, ballot: operations[id].ballot, .then(.read(newest)))
-        case .change: change(id, newest)
+            guard var newest else { return finish(id, .read(nil)) }
+            let ballot = operations[id].ballot
+            if Mutation.reacceptChangesVersion.isOn { newest.version = ballot }
+            propose(id, newest, ballot: ballot, .then(.read(AcceptedCell(ballot: ballot, cell: newest))))
+        case .change, .restart: change(id, newest)
         case .resolve:
-            switch Resolution.judge(newest: newest, ours: operations[id].versions) {
+            if Mutation.blindRetry.isOn { return change(id, newest) }
+            guard time.monotonicMs < operations[id].startedMs + limits.resolveAgeMaxMs else {
+                return finishUnknown(id, "it is older than what replicas remember for certain")
+            }
+            switch Resolution.judge(
+                newest: newest, ours: operations[id].versions, areOverwrites: !operations[id].isConditional,
+                hasSounded: operations[id].hasSounded)
+            {
             case .applied(let version):
                 guard let newest else { return finish(id, .read(nil)) }
                 propose(id, newest, ballot: operations[id].ballot, .then(.written(answer(for: version, newest))))
@@ -210,14 +286,18 @@ extension Node {
     }
 
     /// Compares and proposes under a promised ballot.
-    private mutating func change(_ id: OperationID, _ newest: Cell?) {
+    mutating func change(_ id: OperationID, _ newest: Cell?) {
         guard case .write(let change, _) = operations[id].goal else { return }
         let stamp = operations[id].stampMs
         if let expiry = newest?.expiryMs, expiry > stamp, operations[id].answeredMs >= expiry {
             // The value expires while it is being looked at: judge it by a later stamp, so that it does not flicker.
-            operations[id].stampMs = clock.now(physicalMs: time.wallMs).milliseconds
+            operations[id].stampMs = max(clock.now(physicalMs: time.wallMs).milliseconds, expiry)
         }
-        switch change.evaluate(current: newest, ballot: operations[id].ballot, stampMs: operations[id].stampMs) {
+        var compared = newest
+        if Mutation.comparesAcceptedBallots.isOn, let accepted = operations[id].newest {
+            compared?.version = accepted.ballot
+        }
+        switch change.evaluate(current: compared, ballot: operations[id].ballot, stampMs: operations[id].stampMs) {
         case .write(let cell): propose(id, cell, ballot: operations[id].ballot, .ownWrite)
         case .refuse:
             counters.conditionsRefused += 1
@@ -230,11 +310,13 @@ extension Node {
                 return operations[id].versions.isEmpty
                     ? finish(id, result) : finishUnknown(id, "what it was founded on is gone")
             }
+            if Mutation.refusalWithoutCommit.isOn { return finish(id, result) }
             propose(id, newest, ballot: operations[id].ballot, .then(result))
         }
     }
 
     private mutating func accepted(_ id: OperationID, _ commit: Operation.Commit) {
+        rememberPath(id)
         switch commit {
         case .then(let result): finish(id, result)
         case .ownWrite:
@@ -245,50 +327,61 @@ extension Node {
 
     /// A quorum cannot be reached by this round of accepts any more.
     private mutating func acceptFailed(_ id: OperationID, _ commit: Operation.Commit) {
-        if case .then = commit {
-            return again(
-                id, operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve,
-                collided: true)
-        }
+        if operations[id].seen > operations[id].ballot { collisions.note(operations[id].key, nowMs: time.monotonicMs) }
+        if case .then = commit { return again(id, purposeAnew(id)) }
         if case .write(_, .all) = operations[id].goal {
             return finishUnknown(
                 id,
                 "only \(operations[id].yes.nonzeroBitCount) of \(operations[id].replicas.count) replicas have acknowledged"
             )
         }
-        if operations[id].definite == operations[id].all, case .write(let change, _) = operations[id].goal,
-            !change.isConditional
-        {
+        if operations[id].definite == operations[id].replicaSet.all, !operations[id].isConditional {
             // Every replica has said for certain that it did not take it, and no copy is on its way: the version never
             // was, and may be proposed anew under a ballot above what was seen.
             operations[id].versions.removeLast()
             // What became of earlier versions still has to be found out: written anew, one of them could come back.
-            return again(id, operations[id].versions.isEmpty ? .change : .resolve, collided: true)
+            return again(id, purposeAnew(id))
         }
         counters.resolves += 1
-        again(id, .resolve, collided: true)
+        again(id, .resolve)
     }
 
-    /// Tries again after a pause that grows with the attempts and differs between proposers.
-    private mutating func again(_ id: OperationID, _ purpose: Operation.Purpose, collided: Bool) {
+    /// How an operation goes on when its round has come to nothing: as if it began, unless it has proposed something.
+    func purposeAnew(_ id: OperationID) -> Operation.Purpose {
+        operations[id].versions.isEmpty ? .restart : .resolve
+    }
+
+    /// Tries again after a pause that grows with the attempts and differs between proposers; not when too few replicas
+    /// can be reached and nothing has to be found out.
+    mutating func again(_ id: OperationID, _ purpose: Operation.Purpose) {
         _ = clock.merge(operations[id].seen.time, physicalMs: time.wallMs)
-        if !collided, operations[id].versions.isEmpty, operations[id].outstanding == 0 { return refuseUnreachable(id) }
+        if operations[id].versions.isEmpty {
+            let isLoaded = operations[id].failure.map { $0.0 == .overloaded || $0.0 == .readOnly } ?? false
+            if isLoaded || !operations[id].replicaSet.isQuorum(reachableBits(id)) { return refuseUnreachable(id) }
+        }
+        operations[id].attempts += 1
         let bound = min(limits.retryPauseMaxMs, 1 << UInt64(min(operations[id].attempts, 10)))
         let pause = 1 + random.next() % max(bound, 1)
         operations[id].phase = .pausing(untilMs: time.monotonicMs + pause, purpose)
         operations[id].asked = 0
     }
 
+    /// The replicas that a message can be sent to.
+    func reachableBits(_ id: OperationID) -> UInt64 {
+        var bits: UInt64 = 0
+        for (index, node) in operations[id].replicas.enumerated() where isReachable(node) { bits |= 1 << index }
+        return bits
+    }
+
     private mutating func ballotsHeld(_ id: OperationID) {
-        let purpose: Operation.Purpose =
-            operations[id].versions.isEmpty ? (operations[id].isRead ? .read : .change) : .resolve
-        operations[id].phase = .pausing(untilMs: .max, purpose)
+        operations[id].phase = .pausing(untilMs: .max, purposeAnew(id))
         ceiling.hold(id)
     }
 
     private func answer(for version: Ballot, _ cell: Cell) -> WriteAnswer {
         WriteAnswer(
-            applied: true, version: cell.version == version ? version : nil, expiryMs: cell.expiryMs, current: nil)
+            applied: true, version: cell.version == version ? version : nil,
+            expiryMs: cell.version == version ? cell.expiryMs : nil, current: nil)
     }
 
     // MARK: Ends
@@ -310,7 +403,7 @@ extension Node {
             id,
             .failed(
                 .noQuorum,
-                "\(operation.needed) of \(operation.replicas.count) replicas are needed, reachable: \(up.joined(separator: ", "))\(why)"
+                "too few of \(operation.replicas.count) replicas answered, reachable: \(up.joined(separator: ", "))\(why)"
             ))
     }
 
@@ -321,17 +414,17 @@ extension Node {
 
     mutating func finish(_ id: OperationID, _ result: OperationResult) {
         let operation = operations[id]
-        operations.remove(id)
-        var result = result
-        if case .read(let cell?) = result { result = .read(cell.judged(atMs: operation.stampMs)) }
-        give(result, to: operation.origin)
-        if case .scan = operation.goal { return }
-        if case .read(.local) = operation.goal { return }
-        leaveQueue(operation)
+        let wasQueued = if case .queued = operation.phase { true } else { false }
+        if !linger(id, after: result) { operations.remove(id) }
+        give(result, to: operation.origin, stampMs: operation.stampMs)
+        switch operation.goal {
+        case .scan, .gather, .read(.local): return
+        default: leaveQueue(operation, wasQueued: wasQueued)
+        }
     }
 
-    private mutating func leaveQueue(_ operation: Operation) {
-        if case .queued = operation.phase {
+    private mutating func leaveQueue(_ operation: Operation, wasQueued: Bool) {
+        if wasQueued {
             queues[operation.key]?.abandon(operation.id)
         } else {
             queues[operation.key]?.leave(isRead: operation.isRead)
@@ -353,18 +446,25 @@ extension Node {
     }
 
     /// Hands a result to whom it is for.
-    private mutating func give(_ result: OperationResult, to origin: OperationOrigin) {
+    private mutating func give(_ result: OperationResult, to origin: OperationOrigin, stampMs: UInt64 = 0) {
         switch origin {
         case .client(let channel, let request):
             switch result {
-            case .read(let cell): reply(channel, request, .readAnswer(ReadAnswer(cell: cell)))
+            case .read(let accepted):
+                let cell = accepted?.cell.judged(atMs: stampMs)
+                reply(channel, request, .readAnswer(ReadAnswer(cell: cell)))
             case .written(let answer): reply(channel, request, .writeAnswer(answer))
             case .scanned(let answer): reply(channel, request, .scanAnswer(answer))
             case .failed(let code, let detail): refuse(channel, request, code, detail)
+            case .gathered: refuse(channel, request, .internalError, "answers were gathered that nobody asked for")
             }
         case .scan(let id, let item): scanItemSettled(id, item, result)
         case .partition(let partition, let step): partitionStepDone(partition, step, result)
         case .topic(let procedure, let step): topicStepDone(procedure, step, result)
+        case .ring(let step): ringStepDone(step, result)
+        case .copyPage(let run): copyPageGathered(run, result)
+        case .copyKey(let run, let key): copyKeySettled(run, key, result)
+        case .nobody: break
         }
     }
 
@@ -381,7 +481,7 @@ extension Node {
             switch operations[id].phase {
             case .pausing(let until, let purpose) where time.monotonicMs >= until: resume(id, purpose)
             case .reading where time.monotonicMs >= operations[id].roundStartedMs + limits.readHedgeMs: hedge(id)
-            case .accepting, .preparing, .writingBack:
+            case .accepting, .preparing, .writingBack, .sounding, .lingering:
                 guard time.monotonicMs >= operations[id].roundStartedMs + limits.roundTimeoutMs else { continue }
                 operations[id].answered |= operations[id].asked
                 advance(id)
@@ -392,15 +492,14 @@ extension Node {
 
     /// Goes on with what a pause was before.
     mutating func resume(_ id: OperationID, _ purpose: Operation.Purpose) {
-        guard case .write(let change, let consistency) = operations[id].goal, case .change = purpose,
-            !change.isConditional, consistency != .serial, operations[id].versions.isEmpty
-        else { return prepare(id, purpose) }
-        operations[id].attempts += 1
-        overwrite(id)
+        if case .restart = purpose { run(id) } else { prepare(id, purpose) }
     }
 
     private mutating func expire(_ id: OperationID) {
-        if operations[id].versions.isEmpty {
+        if case .lingering = operations[id].phase {
+            operations[id].answered |= operations[id].asked
+            lingerOn(id)
+        } else if operations[id].versions.isEmpty {
             refuseUnreachable(id)
         } else {
             finishUnknown(id, "no quorum answered within \(limits.operationTimeoutMs) ms")
@@ -420,6 +519,42 @@ extension Node {
                 operations[id].failure ?? (.noQuorum, "the connection to \(name(of: node)) was lost")
             if case .reading = operations[id].phase { hedge(id) }
             if operations.contains(id) { advance(id) }
+        }
+    }
+
+    /// Another epoch is in force: what was asked under the former one counts no more, and every operation begins its
+    /// round anew among the replicas of now.
+    mutating func operationsRestart() {
+        for slot in operations.indices {
+            guard let id = operations.id(at: slot) else { continue }
+            switch operations[id].goal {
+            case .gather:
+                finish(id, .failed(.staleEpoch, "the ring has changed meanwhile"))
+                continue
+            case .scan(_): if let ring { operations[id].replicaSet = scanSet(ring) }
+            default:
+                if RingRegister.isOne(operations[id].key) {
+                    finish(id, .failed(.staleEpoch, "the ring of this epoch has been decided"))
+                    continue
+                }
+                operations[id].replicaSet = replicaSet(of: operations[id].key)
+            }
+            switch operations[id].phase {
+            case .queued, .pausing: break
+            case .lingering:
+                operations[id].answered = operations[id].asked
+                operations.remove(id)
+            case .preparing(let purpose):
+                // An answer to the old round must find nothing.
+                operations[id].round = operations.nextRound(of: id)
+                operations[id].phase = .pausing(untilMs: time.monotonicMs, purpose)
+            case .writingBack:
+                operations[id].round = operations.nextRound(of: id)
+                operations[id].phase = .pausing(untilMs: time.monotonicMs, .read)
+            case .sounding, .reading, .accepting, .scanning, .gathering:
+                operations[id].round = operations.nextRound(of: id)
+                operations[id].phase = .pausing(untilMs: time.monotonicMs, purposeAnew(id))
+            }
         }
     }
 }

@@ -17,12 +17,19 @@ struct Listing {
 /// Listings by prefix: every member tells its own page, and a key is listed as a quorum of its replicas has it. Keys are
 /// as of some moment within the listing, each of its own; a listing is no snapshot.
 extension Node {
-    mutating func startScan(_ id: OperationID) {
-        guard let ring, case .scan(let request) = operations[id].goal else { return }
-        operations[id].replicas = ring.members.map(\.id)
-        // Every replica set has a quorum among the members that answer when no more than this many are missing.
-        operations[id].quorum = ring.members.count - (ring.replicas - ring.quorum)
-        operations[id].listing = Listing(pages: Array(repeating: nil, count: ring.members.count))
+    /// All members, of whom so many are enough that every replica set has a majority among them.
+    func scanSet(_ ring: Ring) -> ReplicaSet {
+        let members = ring.members.map(\.id)
+        let quorum = members.count - (ring.replicas - ring.quorum)
+        guard let next = ring.next else { return ReplicaSet(members, quorum: quorum) }
+        return ReplicaSet(
+            members, quorum: quorum, moving: next.members.map(\.id),
+            quorum: next.members.count - (next.replicas - next.quorum))
+    }
+
+    mutating func scan(_ id: OperationID) {
+        guard case .scan(let request) = operations[id].goal else { return }
+        operations[id].listing = Listing(pages: Array(repeating: nil, count: operations[id].replicas.count))
         operations[id].phase = .scanning
         ask(id, .replicaScan(request), targets: .max)
         advanceIfSettled(id)
@@ -30,11 +37,12 @@ extension Node {
 
     mutating func scanAdvanced(_ id: OperationID) {
         guard let listing = operations[id].listing, !listing.isMerged else { return }
-        let pages = listing.pages.filter { $0 != nil }.count
-        if pages >= operations[id].quorum {
+        var answered: UInt64 = 0
+        for (index, page) in listing.pages.enumerated() where page != nil { answered |= 1 << index }
+        if operations[id].replicaSet.isQuorum(answered) {
             merge(id)
-        } else if pages + operations[id].outstanding < operations[id].quorum {
-            refuseUnreachable(id)
+        } else if !operations[id].replicaSet.isQuorum(answered | operations[id].outstanding) {
+            again(id, .restart)
         }
     }
 
@@ -68,8 +76,9 @@ extension Node {
                 isCut = true
                 break
             }
-            let replicas = ring.replicas(of: key.token)
-            var copies: [AcceptedCell?] = []
+            let set = ReplicaSet(ring, token: key.token)
+            var newest: AcceptedCell?
+            var holders: UInt64 = 0
             for (index, page) in listing.pages.enumerated() {
                 guard let page else { continue }
                 var copy: AcceptedCell?
@@ -77,14 +86,18 @@ extension Node {
                     copy = page.items[cursors[index]].accepted
                     cursors[index] += 1
                 }
-                if replicas.contains(operations[id].replicas[index]) { copies.append(copy) }
+                guard let copy, let place = set.nodes.firstIndex(of: operations[id].replicas[index]) else { continue }
+                if copy.ballot > newest?.ballot ?? .zero {
+                    newest = copy
+                    holders = 0
+                }
+                if copy.ballot == newest?.ballot { holders |= 1 << place }
             }
             last = key
-            let newest = copies.compactMap { $0 }.max { $0.ballot < $1.ballot }
             guard let newest else { continue }
             bytes += key.bytes.count
             if case .value(let value) = newest.cell.content { bytes += value.count }
-            if copies.filter({ $0?.ballot == newest.ballot }).count >= ring.quorum {
+            if set.isQuorum(holders) {
                 if newest.cell.value(atMs: operations[id].stampMs) != nil {
                     listing.items.append((key, newest.cell))
                 }
@@ -108,8 +121,8 @@ extension Node {
             case .scan(let request) = operations[id].goal
         else { return }
         switch result {
-        case .read(let cell):
-            if var cell, cell.value(atMs: operations[id].stampMs) != nil {
+        case .read(let accepted):
+            if var cell = accepted?.cell, cell.value(atMs: operations[id].stampMs) != nil {
                 if request.keysOnly { cell.content = .value([]) }
                 listing.items[item].cell = cell
             }

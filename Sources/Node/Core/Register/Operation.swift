@@ -11,13 +11,24 @@ enum OperationOrigin {
     case partition(PartitionID, PartitionStep)
     /// A topic being created or described.
     case topic(ProcedureID, step: Int)
+    /// A change of the ring.
+    case ring(RingStep)
+    /// A page that a new owner copies, of a run of its copying.
+    case copyPage(UInt64)
+    /// A key of that page whose copies differ.
+    case copyKey(UInt64, Key)
+    /// Nobody.
+    case nobody
 }
 
 /// What an operation came to.
 enum OperationResult {
-    case read(Cell?)
+    /// The newest cell and the ballot under which a majority has it; its expiry has not been judged.
+    case read(AcceptedCell?)
     case written(WriteAnswer)
     case scanned(ScanAnswer)
+    /// What the asked nodes have answered, by their place among those asked.
+    case gathered([Message?])
     case failed(ErrorCode, String)
 }
 
@@ -35,6 +46,8 @@ final class Operation {
         case read(Consistency)
         case write(RegisterChange, Consistency)
         case scan(ScanRequest)
+        /// Asks nodes one question and hands their answers on.
+        case gather(Message, ReplicaSet)
     }
 
     /// Why a ballot is being prepared.
@@ -43,8 +56,10 @@ final class Operation {
         case change
         /// To find out what became of versions proposed before.
         case resolve
-        /// To read surely after a write-back was refused.
+        /// To read surely: after a write-back was refused, or since it was asked for.
         case read
+        /// From the beginning: nothing has been proposed yet.
+        case restart
     }
 
     /// What follows once a quorum has accepted.
@@ -59,10 +74,12 @@ final class Operation {
     enum Phase {
         /// Behind other operations on its key.
         case queued
+        /// Asks a majority for the highest ballot, before it writes a key that others write too.
+        case sounding
         /// Waits for copies.
         case reading
         /// Writes the newest copy back to those that lack it.
-        case writingBack(Cell?)
+        case writingBack(AcceptedCell)
         /// Waits for promises.
         case preparing(Purpose)
         /// Waits for acceptances.
@@ -71,6 +88,10 @@ final class Operation {
         case pausing(untilMs: UInt64, Purpose)
         /// Waits for pages, then for its unsettled keys.
         case scanning
+        /// Waits for answers to hand on.
+        case gathering
+        /// It has been answered; the last replicas' acknowledgements may still come.
+        case lingering
     }
 
     let id: OperationID
@@ -78,10 +99,10 @@ final class Operation {
     let goal: Goal
     let origin: OperationOrigin
     let deadlineMs: UInt64
+    let startedMs: UInt64
     var phase: Phase = .queued
-    var replicas: [NodeID] = []
-    /// A majority of the replicas.
-    var quorum = 0
+    /// Who is asked.
+    var replicaSet: ReplicaSet
     /// The present round, numbered through all operations that use the slot.
     var round: UInt32 = 0
     var roundStartedMs: UInt64 = 0
@@ -89,8 +110,12 @@ final class Operation {
     /// The ballot of the present round, and the cell it proposes.
     var ballot = Ballot.zero
     var proposal: Cell?
+    /// The later ballot that the round asks the replicas to promise along; zero for none.
+    var nextBallot = Ballot.zero
     /// All versions that this operation has proposed.
     var versions: [Ballot] = []
+    /// Whether a majority told its highest ballot before the first version was made.
+    var hasSounded = false
     /// The milliseconds by which expiry is judged.
     var stampMs: UInt64 = 0
     /// Greatest hybrid time of the answers of this round, in milliseconds.
@@ -101,6 +126,10 @@ final class Operation {
     var answered: UInt64 = 0
     var yes: UInt64 = 0
     var definite: UInt64 = 0
+    /// Who states that the next ballot is promised.
+    var promisedNext: UInt64 = 0
+    /// Who has a later cell than the one proposed.
+    var passed: UInt64 = 0
     var newest: AcceptedCell?
     /// Who holds `newest`.
     var holders: UInt64 = 0
@@ -109,30 +138,46 @@ final class Operation {
     var failure: (ErrorCode, String)?
     /// The state of a listing.
     var listing: Listing?
+    /// The answers that are gathered.
+    var gathered: [Message?] = []
 
-    init(id: OperationID, key: Key, goal: Goal, origin: OperationOrigin, deadlineMs: UInt64) {
+    init(
+        id: OperationID, key: Key, goal: Goal, origin: OperationOrigin, set: ReplicaSet, startedMs: UInt64,
+        deadlineMs: UInt64
+    ) {
         self.id = id
         self.key = key
         self.goal = goal
         self.origin = origin
+        self.replicaSet = set
+        self.startedMs = startedMs
         self.deadlineMs = deadlineMs
     }
 
-    /// How many oks end an accept. A conditional change is true at a majority only, whatever was asked for.
-    var needed: Int {
-        guard case .write(let change, let consistency) = goal, case .accepting(.ownWrite) = phase else { return quorum }
+    /// Who is asked, in order.
+    var replicas: [NodeID] { replicaSet.nodes }
+
+    /// Whether these replicas are enough for the present round. A conditional change is true at a majority only, whatever
+    /// was asked for.
+    func isEnough(_ bits: UInt64) -> Bool {
+        guard case .write(let change, let consistency) = goal, case .accepting(.ownWrite) = phase else {
+            return replicaSet.isQuorum(bits)
+        }
         switch consistency {
-        case .one, .any: return change.isConditional ? quorum : 1
-        case .all: return replicas.count
-        default: return quorum
+        case .one, .any: return change.isConditional ? replicaSet.isQuorum(bits) : bits != 0
+        case .all: return bits == replicaSet.all
+        default: return replicaSet.isQuorum(bits)
         }
     }
 
-    /// The bits of all replicas; there may be as many as the word has.
-    var all: UInt64 { replicas.count < UInt64.bitWidth ? 1 << UInt64(replicas.count) - 1 : .max }
-
     /// Replicas that were asked and have not answered.
-    var outstanding: Int { (asked & ~answered).nonzeroBitCount }
+    var outstanding: UInt64 { asked & ~answered }
+
+    /// Whether it depends on what is there.
+    var isConditional: Bool {
+        guard case .write(let change, _) = goal else { return false }
+        return change.isConditional
+    }
 
     /// Whether it only reads, so that others that read may run beside it.
     var isRead: Bool {

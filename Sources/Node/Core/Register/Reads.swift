@@ -8,19 +8,13 @@ extension Node {
         operations[id].phase = .reading
         operations[id].newest = nil
         operations[id].holders = 0
-        let replicas = operations[id].replicas
+        let set = operations[id].replicaSet
         var targets: UInt64 = 0
-        var chosen = 0
-        if let own = replicas.firstIndex(of: identity.id) {
-            targets |= 1 << own
-            chosen += 1
-        }
-        for (index, node) in replicas.enumerated() where chosen < operations[id].quorum && targets & 1 << index == 0 {
-            guard isReachable(node) else { continue }
+        if let own = set.nodes.firstIndex(of: identity.id) { targets = 1 << own }
+        for (index, node) in set.nodes.enumerated() where set.gains(by: index, over: targets) && isReachable(node) {
             targets |= 1 << index
-            chosen += 1
         }
-        guard chosen >= operations[id].quorum else { return refuseUnreachable(id) }
+        guard set.isQuorum(targets) else { return refuseUnreachable(id) }
         ask(id, readMessage(id), targets: targets)
         advanceIfSettled(id)
     }
@@ -28,36 +22,33 @@ extension Node {
     /// One copy, as it is: this node's own, or the first reachable replica's.
     mutating func readOne(_ id: OperationID) {
         operations[id].phase = .reading
-        operations[id].quorum = 1
-        if case .read(.local) = operations[id].goal {
-            operations[id].replicas = [identity.id]
-        } else if operations[id].replicas.contains(identity.id) {
-            operations[id].replicas = [identity.id]
-        }
-        guard let index = operations[id].replicas.firstIndex(where: { isReachable($0) }) else {
-            return refuseUnreachable(id)
-        }
-        ask(id, readMessage(id), targets: 1 << index)
+        operations[id].newest = nil
+        let isLocal = if case .read(.local) = operations[id].goal { true } else { false }
+        let replicas = operations[id].replicas
+        let chosen =
+            isLocal || replicas.contains(identity.id) ? identity.id : replicas.first { isReachable($0) }
+        guard let chosen else { return refuseUnreachable(id) }
+        operations[id].replicaSet = ReplicaSet([chosen], quorum: 1)
+        ask(id, readMessage(id), targets: 1)
         advanceIfSettled(id)
     }
 
     /// Asks the replicas that were not asked yet.
     mutating func hedge(_ id: OperationID) {
-        let more = operations[id].all & ~operations[id].asked
+        let more = operations[id].replicaSet.all & ~operations[id].asked
         guard more != 0 else { return }
         askMore(id, readMessage(id), targets: more)
         advanceIfSettled(id)
     }
 
-    private func readMessage(_ id: OperationID) -> Message {
+    func readMessage(_ id: OperationID) -> Message {
         .replicaRead(ReadRequest(key: operations[id].key, consistency: .local))
     }
 
     mutating func readAdvanced(_ id: OperationID) {
-        let yes = operations[id].yes
-        let quorum = operations[id].quorum
-        guard yes.nonzeroBitCount >= quorum else {
-            if operations[id].outstanding == 0, operations[id].asked == operations[id].all { refuseUnreachable(id) }
+        let set = operations[id].replicaSet
+        guard set.isQuorum(operations[id].yes) else {
+            if operations[id].outstanding == 0, operations[id].asked == set.all { again(id, .restart) }
             return
         }
         let newest = operations[id].newest
@@ -67,18 +58,33 @@ extension Node {
             operations[id].stampMs = max(clock.now(physicalMs: time.wallMs).milliseconds, expiry)
             return read(id)
         }
-        let holders = operations[id].holders.nonzeroBitCount
-        guard holders < quorum, let newest else { return finish(id, .read(newest?.cell)) }
+        let holders = operations[id].holders
+        guard let newest, !set.isQuorum(holders), !Mutation.readSkipsWriteBack.isOn else {
+            if let newest { repairBehind(id, newest) }
+            return finish(id, .read(newest))
+        }
         // The newest copy is not at a majority yet: written back, it is, and no later read can miss it.
         counters.readRepairs += 1
-        operations[id].phase = .writingBack(newest.cell)
+        operations[id].phase = .writingBack(newest)
         operations[id].ballot = newest.ballot
-        let missing = operations[id].all & ~operations[id].holders
-        let holding = operations[id].holders
         ask(
             id, .accept(Accept(key: operations[id].key, ballot: newest.ballot, cell: newest.cell, next: nil)),
-            targets: missing)
-        operations[id].holders = holding
+            targets: set.all & ~holders)
         advanceIfSettled(id)
+    }
+
+    /// Sends the newest copy to replicas that answered with an older one, though the read need not wait for them.
+    private mutating func repairBehind(_ id: OperationID, _ newest: AcceptedCell) {
+        let operation = operations[id]
+        let stale = operation.yes & ~operation.holders
+        guard stale != 0, operation.replicas.count > 1, clock.latest.milliseconds < newest.ballot.time.milliseconds + limits.operationAgeMaxMs
+        else { return }
+        for (index, node) in operation.replicas.enumerated() where stale & 1 << index != 0 && node != identity.id {
+            counters.readRepairs += 1
+            outputs.append(
+                .send(
+                    node, .oneWay,
+                    .accept(Accept(key: operation.key, ballot: newest.ballot, cell: newest.cell, next: nil))))
+        }
     }
 }

@@ -5,14 +5,21 @@ import Wire
 extension Node {
     /// Answers another node's register message.
     mutating func answerAsReplica(_ message: Message, to channel: ChannelID, _ request: RequestID) {
-        let (reply, sequence) = replicaAnswer(message)
+        let (reply, sequence) = durably(replicaAnswer(message))
         hold(.output(.reply(channel, request, reply)), until: sequence)
     }
 
     /// Answers this node's own coordinator.
     mutating func answerOwn(_ message: Message, _ request: RequestID) {
-        let (reply, sequence) = replicaAnswer(message)
+        let (reply, sequence) = durably(replicaAnswer(message))
         hold(.own(request, reply), until: sequence)
+    }
+
+    /// The answer and the entry that must be durable first.
+    private func durably(_ answer: (Message, JournalSequence?)) -> (Message, JournalSequence?) {
+        if Mutation.answerBeforeDurable.isOn { return (answer.0, nil) }
+        if Mutation.readBeforeDurable.isOn, case .replicaState = answer.0 { return (answer.0, nil) }
+        return answer
     }
 
     private mutating func hold(_ release: DurabilityGate.Release, until sequence: JournalSequence?) {
@@ -28,18 +35,22 @@ extension Node {
         do throws(StoreError) {
             switch message {
             case .prepare(let prepare):
+                if let refusal = refusalIfNotWhole(prepare.key) { return (refusal, nil) }
                 let state = try store.register(prepare.key)
                 return persist(Acceptor.prepare(state, ballot: prepare.ballot), prepare.key)
             case .accept(let accept):
+                if let refusal = refusalIfNotWhole(accept.key) { return (refusal, nil) }
                 let state = try store.register(accept.key)
                 return persist(Acceptor.accept(state, accept), accept.key)
             case .replicaRead(let read):
+                if let refusal = refusalIfNotWhole(read.key) { return (refusal, nil) }
                 let state = try store.register(read.key)
                 return (
                     .replicaState(ReplicaState(accepted: state.accepted, promised: state.promised)),
                     gate.needed(for: read.key)
                 )
             case .replicaScan(let scan):
+                if let refusal = refusalIfNotWhole(nil) { return (refusal, nil) }
                 var page = try store.scan(
                     prefix: scan.prefix, after: scan.after, limit: Int(scan.limit), bytesMax: WireLimits.scanBytesMax)
                 if scan.keysOnly {
@@ -52,6 +63,17 @@ extension Node {
                     if let sequence = gate.needed(for: item.key), sequence > needed ?? .start { needed = sequence }
                 }
                 return (.replicaPage(page), needed)
+            case .rangeRequest(let request):
+                if let refusal = refusalIfNotWhole(nil) { return (refusal, nil) }
+                let page = try store.registers(
+                    in: request.range, after: request.after, limit: Int(request.limit),
+                    bytesMax: WireLimits.scanBytesMax)
+                var needed: JournalSequence?
+                for item in page.items {
+                    if let sequence = gate.needed(for: item.key), sequence > needed ?? .start { needed = sequence }
+                }
+                let items = page.items.map { RangePage.Item(key: $0.key, state: $0.state) }
+                return (.rangePage(RangePage(items: items, hasMore: page.hasMore)), needed)
             default:
                 return (.error(ErrorMessage(code: .invalid, detail: "a \(message.type) is not for a replica")), nil)
             }
@@ -62,8 +84,20 @@ extension Node {
         }
     }
 
+    /// Why this node does not answer for a key (nil: for a range): its own copy is being cleared or fetched.
+    private mutating func refusalIfNotWhole(_ key: Key?) -> Message? {
+        guard !muted.isEmpty else { return nil }
+        if let key, key.isLocal || !muted.contains(where: { $0.contains(key.token) }) { return nil }
+        counters.notWholeRefused += 1
+        return .error(
+            ErrorMessage(code: .notWhole, detail: "\(identity.name) does not hold its copies of this range yet"))
+    }
+
     private mutating func persist(_ decision: Acceptor.Decision, _ key: Key) -> (Message, JournalSequence?) {
-        guard let state = decision.state else { return (decision.reply, gate.needed(for: key)) }
+        guard let state = decision.state else {
+            if Mutation.duplicateBeforeDurable.isOn, case .accepted = decision.reply { return (decision.reply, nil) }
+            return (decision.reply, gate.needed(for: key))
+        }
         if let reason = store.readOnlyReason {
             return (.error(ErrorMessage(code: .readOnly, detail: "\(identity.name) takes no writes: \(reason)")), nil)
         }
@@ -76,6 +110,8 @@ extension Node {
                 nil
             )
         }
+        // A node that loses its promises knows by the ceiling how high they may have been.
+        raiseCeiling(for: state.promised.time)
         let sequence = store.apply(.register(key, state))
         gate.wrote(key, sequence)
         return (decision.reply, sequence)

@@ -11,7 +11,9 @@ package enum Resolution: Hashable, Sendable {
     case unknown
 
     /// Judges. `ours` holds all versions of the operation, at least one.
-    package static func judge(newest: Cell?, ours: [Ballot]) -> Resolution {
+    package static func judge(
+        newest: Cell?, ours: [Ballot], areOverwrites: Bool = false, hasSounded: Bool = false
+    ) -> Resolution {
         guard let oldest = ours.min() else { return .neverApplied }
         guard let newest else { return .neverApplied }
         // Ours is the newest: committing it makes it true.
@@ -22,7 +24,11 @@ package enum Resolution: Hashable, Sendable {
         // founded on an older version could not have been.
         if newest.version < oldest { return .neverApplied }
         if let base = newest.base, base < oldest { return .neverApplied }
-        // A later overwrite tells nothing about what it has overwritten.
+        // A later overwrite tells nothing about what it has overwritten; but when ours began above everything that a
+        // majority had seen, it may stand before the later one, whether anybody saw it or not.
+        if areOverwrites, hasSounded, newest.base == nil, let latest = ours.max(), newest.version > latest {
+            return .applied(latest)
+        }
         return .unknown
     }
 }

@@ -13,6 +13,8 @@ struct Founding {
     var nextMs: UInt64 = 0
     /// Whether it has said that it is not part of the ring.
     var hasNotedOutsider = false
+    /// Whether this node has been in a ring that it cannot read any more: it must not found another one.
+    var isBarred = false
 }
 
 extension Node {
@@ -21,7 +23,7 @@ extension Node {
         guard ring == nil, time.monotonicMs >= founding.nextMs else { return }
         founding.nextMs = time.monotonicMs + limits.foundingIntervalMs
         let nodes = members.filter { $0.identity.role == .node && $0.state == .alive }.map(\.identity)
-        guard let candidate = candidate(among: nodes) else { return askForRing(nodes) }
+        guard !founding.isBarred, let candidate = candidate(among: nodes) else { return askForRing(nodes) }
         if founding.proposal?.members.map(\.id) != candidate.members.map(\.id) { founding.votes = [] }
         founding.proposal = candidate
         // The founder with the lowest id collects the votes; the others only ask whether the ring is in force yet.
@@ -77,7 +79,7 @@ extension Node {
             guard former.members.map(\.id) == ring.members.map(\.id) else { return nil }
             if former == ring { return founding.votedAt }
         }
-        founding.votedAt = store.apply(.fact(.foundingVote, encoded(ring)))
+        founding.votedAt = store.apply(.fact(.foundingVote, Self.encoded(ring)))
         return founding.votedAt
     }
 
@@ -117,28 +119,5 @@ extension Node {
         for member in proposal.members where member.id != identity.id {
             outputs.append(.send(member.id, .oneWay, .founded(Founded(agreed: true, ring: proposal))))
         }
-    }
-
-    /// Puts a ring in force.
-    private mutating func install(_ ring: Ring) {
-        _ = store.apply(.fact(.ring, encoded(ring)))
-        self.ring = ring
-        outputs.append(.ring(ring))
-        let names = ring.members.map(\.name).joined(separator: ", ")
-        if ring.members.contains(where: { $0.id == identity.id }) {
-            note(
-                .info,
-                "cluster \(clusterName) (\(ring.clusterID)): ring epoch \(ring.epoch) of \(names), \(ring.replicas) copies"
-            )
-        } else if !founding.hasNotedOutsider {
-            founding.hasNotedOutsider = true
-            note(.warning, "\(identity.name) is not a member of ring epoch \(ring.epoch) of \(names) and holds no data")
-        }
-    }
-
-    private func encoded(_ ring: Ring) -> [UInt8] {
-        var writer = ByteWriter()
-        ring.encode(into: &writer)
-        return writer.bytes
     }
 }
