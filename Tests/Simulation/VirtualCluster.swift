@@ -62,11 +62,11 @@ package final class VirtualCluster {
     private var random: SplitMix64
     private let identities: [PeerIdentity]
 
-    /// Founds a cluster of nodes that all start at once.
-    package init(count: Int, seed: UInt64 = 1, limits: CoreLimits = CoreLimits()) {
+    /// A cluster of nodes that all start at once. The first `founders` of them found it, all when it is nil.
+    package init(count: Int, founders: Int? = nil, seed: UInt64 = 1, limits: CoreLimits = CoreLimits()) {
         random = SplitMix64(seed: seed)
         var limits = limits
-        limits.bootstrapExpect = count
+        limits.bootstrapExpect = founders ?? count
         self.limits = limits
         identities = (1...count).map {
             PeerIdentity(role: .node, id: NodeID(UInt64($0)), name: "n\($0)", incarnation: 1, address: "n\($0):1")

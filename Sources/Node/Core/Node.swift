@@ -254,11 +254,6 @@ package struct Node<Store: NodeStore> {
     /// Partitions of which something is kept in memory.
     package var partitionCount: Int { partitions.count }
 
-    /// Operations in flight, replies that wait for the disk, and partitions led.
-    package var load: (operations: Int, waitingForDisk: Int, primaries: Int) {
-        (operations.count, gate.count, partitionOrder.count { partitions[$0]?.isPrimary == true })
-    }
-
     // MARK: What every part uses
 
     mutating func reply(_ channel: ChannelID, _ request: RequestID, _ message: Message) {

@@ -85,7 +85,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     }
 
     /// Whether requests are being worked on.
-    var isBusy: Bool { core.load.operations > 0 || core.load.waitingForDisk > 0 }
+    var isBusy: Bool { core.isBusy }
 
     /// Stops all timers and links; nothing is handled afterwards.
     func stop() {
@@ -158,7 +158,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         do throws(StorageOpenError) { try identity.join(ring.clusterID, in: directory) } catch {
             onFailure?(.storage(error))
         }
-        for member in ring.members { linkBulk(to: member.id, at: member.address) }
+        for member in ring.allMembers { linkBulk(to: member.id, at: member.address) }
     }
 
     // MARK: Membership
@@ -333,14 +333,10 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
 
     /// All figures of the node, by name.
     var statistics: NodeStatistics {
-        let load = core.load
         var items = core.counters.items
+        items += core.gauges
         items += storage.statistics.items
         items += [
-            .init(name: "operations_in_flight", value: UInt64(load.operations)),
-            .init(name: "replies_waiting_for_disk", value: UInt64(load.waitingForDisk)),
-            .init(name: "partitions_led", value: UInt64(load.primaries)),
-            .init(name: "ring_epoch", value: UInt64(core.ring?.epoch.rawValue ?? 0)),
             .init(name: "connections_in", value: UInt64(channels.count)),
             .init(name: "peers_connected", value: UInt64(bulk.count)),
             .init(name: "members_alive", value: UInt64(swim.members.count { $0.state == .alive })),

@@ -1,0 +1,22 @@
+package import Wire
+
+extension Node {
+    /// What stands where at the moment, by name.
+    package var gauges: [NodeStatistics.Item] {
+        let isJoint = ring?.next != nil
+        return [
+            .init(name: "operations_in_flight", value: UInt64(operations.count - lingering)),
+            .init(name: "operations_lingering", value: UInt64(lingering)),
+            .init(name: "replies_waiting_for_disk", value: UInt64(gate.count)),
+            .init(name: "partitions_led", value: UInt64(partitionOrder.count { partitions[$0]?.isPrimary == true })),
+            .init(name: "ring_epoch", value: UInt64(ring?.epoch.rawValue ?? 0)),
+            .init(name: "ring_joint", value: isJoint ? 1 : 0),
+            .init(name: "transfer_ranges_total", value: isJoint ? UInt64(copying.segments.count) : 0),
+            .init(name: "transfer_ranges_done", value: isJoint ? UInt64(copying.done) : 0),
+            .init(name: "ranges_muted", value: UInt64(muted.count)),
+        ]
+    }
+
+    /// Whether requests are being worked on.
+    package var isBusy: Bool { operations.count > lingering || gate.count > 0 }
+}
