@@ -85,7 +85,7 @@ import Wire
         let database = try SQLiteDatabase(path: path, cacheBytes: 1 << 20)
         try database.execute("PRAGMA user_version = 9")
         database.close()
-        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 1)) {
+        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 2)) {
             _ = try TestEngine(directory)
         }
     }

@@ -41,6 +41,8 @@ import Wire
     @Test func everyKindOfEntryComesBack() throws {
         let all: [JournalEntry] = [
             .register(Key("a"), .empty), .register(Key("b"), state(5, "value")), .register(Key("c"), tombstone(9)),
+            .register(own("k", bytes: WireLimits.localKeyBytesMax), state(5, "own")), .forget(Key("b")),
+            .forget(own("k", bytes: WireLimits.localKeyBytesMax)),
             .fact(.ring, [1, 2, 3]), .fact(.peers, []), .log(partition, facts(first: 12)),
             .append(partition, [try batch(12, 3), try batch(15, 1, epoch: 2)]), .truncate(partition, from: 15),
             .remove(partition),
@@ -48,6 +50,14 @@ import Wire
         var (disk, journal) = try new()
         try commit(all, &journal)
         #expect(try recover(disk.afterCrash()).entries == all)
+    }
+
+    @Test func keysThatAreTooLongAreRefused() throws {
+        for key in [Key([UInt8](repeating: 1, count: 513)), own("k", bytes: 577), Key([])] {
+            var (disk, journal) = try new()
+            try commit([.register(key, state(1, "v"))], &journal)
+            #expect(throws: StorageOpenError.self) { _ = try recover(disk.afterCrash()) }
+        }
     }
 
     @Test func oneCommitIsOneWriteAndOneSync() throws {

@@ -76,13 +76,32 @@ import Wire
         #expect(table.bytes == large - 998)
     }
 
-    @Test func theRangeOfAPrefix() {
-        #expect(KeyOrder.range(prefix: [], after: []) == ([1], nil))
-        #expect(KeyOrder.range(prefix: [0], after: []) == ([0], [1]))
-        #expect(KeyOrder.range(prefix: [7, 255], after: []) == ([7, 255], [8]))
-        #expect(KeyOrder.range(prefix: [255, 255], after: []) == ([255, 255], nil))
-        #expect(KeyOrder.range(prefix: [7], after: [7, 1]) == ([7, 1, 0], [8]))
-        #expect(KeyOrder.range(prefix: [7], after: [3]) == ([7], [8]))
+    @Test func theRangesOfAPrefix() {
+        func ranges(_ prefix: [UInt8], _ after: [UInt8]) -> [[UInt8]?] {
+            KeyOrder.ranges(prefix: prefix, after: after).flatMap { [$0.lower, $0.upper] }
+        }
+        #expect(ranges([], []) == [[1], nil])
+        #expect(ranges([0, 1], []) == [[0, 1], [0, 2]])
+        #expect(ranges([7, 255], []) == [[7, 255], [8]])
+        #expect(ranges([255, 255], []) == [[255, 255], nil])
+        #expect(ranges([7], [7, 1]) == [[7, 1, 0], [8]])
+        #expect(ranges([7], [3]) == [[7], [8]])
+        // The node's own are not among the system's keys unless they are asked for.
+        #expect(ranges([0], []) == [[0], [0, 0], [0, 1], [1]])
+        #expect(ranges([0], [0, 7]) == [[0, 7, 0], [0, 0], [0, 7, 0], [1]])
+        #expect(ranges([0], [0, 0, 9]) == [[0, 0, 9, 0], [0, 0], [0, 1], [1]])
+        #expect(ranges([0, 0], []) == [[0, 0], [0, 1]])
+        #expect(ranges([0, 0, 5], [0, 0, 5, 1]) == [[0, 0, 5, 1, 0], [0, 0, 6]])
+    }
+
+    @Test func theRingIsCutWhereSignedNumbersBeginAnew() {
+        #expect(TokenOrder.stretches(from: 5, through: 9) == [5...9])
+        #expect(TokenOrder.stretches(from: .max, through: 3) == [-1...3])
+        #expect(TokenOrder.stretches(from: 9, through: 5) == [9...Int64.max, Int64.min...5])
+        #expect(TokenOrder.stretches(from: 1 << 63, through: .max >> 1) == [Int64.min...Int64.max])
+        #expect(TokenOrder.stretches(from: 0, through: .max) == [0...Int64.max, Int64.min ... -1])
+        #expect(TokenBuckets.bucket(of: .min) == 0 && TokenBuckets.bucket(of: -1) == 511)
+        #expect(TokenBuckets.bucket(of: 0) == 512 && TokenBuckets.bucket(of: .max) == 1_023)
     }
 
     @Test func theOrderIsThatOfBytes() {

@@ -116,6 +116,12 @@ func batch(_ base: Offset, _ count: Int, epoch: LogEpoch = 1, bytes: Int = 10) t
     return batch
 }
 
+/// A key that a node keeps for itself, filled up to `bytes`.
+func own(_ name: String, bytes: Int = 0) -> Key {
+    let start = [0, 0] + Array(name.utf8)
+    return Key(start + [UInt8](repeating: 120, count: max(0, bytes - start.count)))
+}
+
 let partition = PartitionID(topic: TopicID(0x10), index: 3)
 
 func facts(_ id: LogID = 9, epoch: LogEpoch = 1, first: Offset = 0) -> LogFacts {

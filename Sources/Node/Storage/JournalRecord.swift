@@ -113,9 +113,9 @@ extension ByteReader {
         let entry: JournalEntry
         switch kind {
         case .register:
-            let key = try key()
+            let key = try storedKey()
             entry = .register(key, try registerState())
-        case .forget: entry = .forget(try key())
+        case .forget: entry = .forget(try storedKey())
         case .fact:
             let fact = try nodeFact()
             entry = .fact(fact, try blob("fact", max: Int(UInt32.max)))
@@ -153,6 +153,16 @@ extension ByteReader {
         let highWatermark: Offset = try integer("high watermark")
         return LogFacts(
             logID: logID, epoch: epoch, highWatermark: highWatermark, firstOffset: try integer("first offset"))
+    }
+
+    // A key as the journal has it: one that the node keeps for itself may be longer than those that are sent.
+    private mutating func storedKey() throws(WireError) -> Key {
+        let count = Int(try integer("key", as: UInt16.self))
+        guard count <= WireLimits.localKeyBytesMax else {
+            throw .overLimit(field: "key", found: count, max: WireLimits.localKeyBytesMax)
+        }
+        let key = Key(try raw("key", count: count))
+        return key.isLocal ? key : try key.validated()
     }
 
     private mutating func nodeFact() throws(WireError) -> NodeFact {

@@ -21,9 +21,16 @@ enum KeyOrder {
         }
     }
 
-    /// The range of keys that begin with `prefix` and come after `after`. Without a prefix that asks for them, keys of
-    /// the system (first byte 0) are left out.
-    static func range(prefix: [UInt8], after: [UInt8]) -> (lower: [UInt8], upper: [UInt8]?) {
+    /// The ranges of keys that begin with `prefix` and come after `after`, in order. Without a prefix that asks for
+    /// them, keys of the system (first byte 0) and the node's own (two bytes of 0) are left out.
+    static func ranges(prefix: [UInt8], after: [UInt8]) -> [(lower: [UInt8], upper: [UInt8]?)] {
+        let (lower, upper) = range(prefix: prefix, after: after)
+        guard prefix == [0] else { return [(lower, upper)] }
+        // The node's own stand between the key of one byte and the others of the system.
+        return [(lower, [0, 0]), (precedes(lower, [0, 1]) ? [0, 1] : lower, upper)]
+    }
+
+    private static func range(prefix: [UInt8], after: [UInt8]) -> (lower: [UInt8], upper: [UInt8]?) {
         // The first key that comes after a key is that key with a zero byte behind it.
         let behind = after.isEmpty ? [] : after + [0]
         let first = prefix.isEmpty ? [1] : prefix

@@ -1,8 +1,8 @@
 import NodeCore
 import Wire
 
-/// The newest states of what changed since the last one was handed to the background: registers by key with an order
-/// for listings, facts, and what happened to logs.
+/// The newest states of what changed since the last one was handed to the background: registers by key with orders for
+/// listings, facts, and what happened to logs. An empty state says that the key is forgotten.
 ///
 /// A value: the loop writes one, and a copy that no longer changes is read by the loop and the background at once.
 struct Memtable: Sendable {
@@ -17,6 +17,7 @@ struct Memtable: Sendable {
     /// The registers, in the order in which they came.
     private(set) var entries: [Entry] = []
     private(set) var runs = SortedRuns()
+    private(set) var tokens = TokenBuckets()
     /// Facts that changed.
     private(set) var facts: [NodeFact: [UInt8]] = [:]
     /// What changed of logs.
@@ -65,11 +66,16 @@ struct Memtable: Sendable {
         runs.seal { [entries] in KeyOrder.precedes(entries[$0].key.bytes, entries[$1].key.bytes) }
     }
 
-    /// Walks the keys from `lower` (itself included) on, in order. Everything must be sorted.
-    func cursor(from lower: [UInt8] = []) -> MemtableCursor { MemtableCursor(self, from: lower) }
+    /// Finds the places in the order of tokens of what has none yet, so that a cursor can walk them.
+    mutating func fileTokens() { tokens.file(entries) }
 
-    // The entry, its cell in the index and in a run, and the headers of the arrays for key and value.
-    private static let entryBytes = MemoryLayout<Entry>.stride + KeyIndex.bytesPerKey + 8 + 64
+    /// Walks the keys from `lower` (itself included) on that are below `upper`, in order. Everything must be sorted.
+    func cursor(from lower: [UInt8] = [], below upper: [UInt8]? = nil) -> MemtableCursor {
+        MemtableCursor(self, from: lower, below: upper)
+    }
+
+    // The entry, its cell in the index, in a run and in a bucket, and the headers of the arrays for key and value.
+    private static let entryBytes = MemoryLayout<Entry>.stride + KeyIndex.bytesPerKey + 16 + 64
 }
 
 extension RegisterState {

@@ -1,7 +1,19 @@
 import Wire
 
+/// A walk over the registers of a memtable, in one of their orders.
+protocol MemtableWalk {
+    /// Whether a key comes before another in this order.
+    static func precedes(_ a: Key, _ b: Key) -> Bool
+    /// The register it stands at; nil at the end.
+    var current: Memtable.Entry? { get }
+    /// The key it stands at; nil at the end.
+    var key: Key? { get }
+    /// Goes to the next register.
+    mutating func advance()
+}
+
 /// A walk over the keys of a memtable in their order: its sorted runs, merged by a heap of their next keys.
-struct MemtableCursor {
+struct MemtableCursor: MemtableWalk {
     private struct Head {
         var run: Int
         var at: Int
@@ -11,12 +23,14 @@ struct MemtableCursor {
 
     private let entries: [Memtable.Entry]
     private let runs: [[UInt32]]
+    private let upper: [UInt8]?
     private var heap: [Head] = []
 
-    /// Stands at the first key that is not before `lower`.
-    init(_ table: Memtable, from lower: [UInt8]) {
+    /// Stands at the first key that is not before `lower`; ends before `upper`.
+    init(_ table: Memtable, from lower: [UInt8], below upper: [UInt8]?) {
         entries = table.entries
         runs = table.runs.runs
+        self.upper = upper
         for run in runs.indices {
             let at = start(runs[run], lower)
             if at < runs[run].count { heap.append(Head(run: run, at: at, number: Int(runs[run][at]))) }
@@ -24,13 +38,18 @@ struct MemtableCursor {
         for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index) }
     }
 
-    /// The register it stands at; nil at the end.
-    var current: Memtable.Entry? { heap.first.map { entries[$0.number] } }
+    static func precedes(_ a: Key, _ b: Key) -> Bool { KeyOrder.precedes(a.bytes, b.bytes) }
 
-    /// The key it stands at; nil at the end.
-    var key: [UInt8]? { heap.first.map { entries[$0.number].key.bytes } }
+    var current: Memtable.Entry? { number.map { entries[$0] } }
 
-    /// Goes to the next key.
+    var key: Key? { number.map { entries[$0].key } }
+
+    private var number: Int? {
+        guard let first = heap.first else { return nil }
+        if let upper, !KeyOrder.precedes(entries[first.number].key.bytes, upper) { return nil }
+        return first.number
+    }
+
     mutating func advance() {
         guard !heap.isEmpty else { return }
         let run = heap[0].run

@@ -104,6 +104,8 @@ struct MemtableWriter: Sendable {
     private mutating func writeRegisters(
         _ memtable: Memtable, _ between: () throws(FlushFailure) -> Void
     ) throws(FlushFailure) {
+        // Those of an attempt that failed went with its transaction.
+        _ = registers.takeTokenChanges()
         var cursor = memtable.cursor()
         var rows = 0
         while let entry = cursor.current {
@@ -113,6 +115,15 @@ struct MemtableWriter: Sendable {
             cursor.advance()
             rows += 1
             if rows % Self.rowsBetween == 0 { try between() }
+        }
+        let changes = registers.takeTokenChanges()
+        for change in changes {
+            try sql { () throws(SQLiteError) in try registers.write(change) }
+            rows += 1
+            if rows % Self.rowsBetween == 0 { try between() }
+        }
+        try sql { () throws(SQLiteError) in
+            try registers.count(changes.reduce(0) { $0 + ($1.isAdded ? 1 : -1) })
         }
     }
 

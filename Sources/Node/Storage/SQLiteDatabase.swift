@@ -80,6 +80,12 @@ final class SQLiteDatabase: @unchecked Sendable {
     /// Whether a transaction is open.
     var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
 
+    /// The id of the row that was inserted last, until it is set to something else.
+    var lastInsertedID: Int64 {
+        get { sqlite3_last_insert_rowid(connection) }
+        set { sqlite3_set_last_insert_rowid(connection, newValue) }
+    }
+
     /// Copies what it can of the write-ahead log into the database file and syncs that.
     func checkpoint() throws(SQLiteError) {
         let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)

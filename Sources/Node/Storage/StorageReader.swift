@@ -10,7 +10,7 @@ struct StorageReader {
     let registers: RegisterReader
     /// Places of batches.
     let index: LogIndexReader
-    /// Keys in SQLite.
+    /// Keys in SQLite, without the node's own.
     private(set) var keys: UInt64 = 0
 
     /// Prepares the statements and begins a view.
@@ -18,8 +18,7 @@ struct StorageReader {
         self.database = database
         registers = try RegisterReader(database)
         index = try LogIndexReader(database)
-        // Rows are never deleted, so the greatest id is their number.
-        rows = try database.prepare("SELECT coalesce(max(id), 0) FROM registers")
+        rows = try database.prepare("SELECT value FROM progress WHERE name = 'keys'")
         segments = LogSegmentReader(directory: configuration.directory, openMax: configuration.openLogFilesMax)
         refresh()
     }

@@ -18,52 +18,62 @@ extension StorageEngine {
     package func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError)
         -> RegisterPage
     {
-        throw .io("registers are not indexed by their tokens")
+        var page = RegisterPage(items: [], hasMore: false)
+        if let after, !range.contains(after.token) { return page }
+        active.fileTokens()
+        for index in frozen.indices { frozen[index].fileTokens() }
+        var bytes = 0
+        for stretch in TokenOrder.stretches(from: after?.token ?? range.after &+ 1, through: range.through) {
+            var walk = MergedRegisters(
+                memtables: allMemtables { TokenCursor($0, stretch) },
+                table: try reader.registers.cursor(of: stretch))
+            defer { walk.end() }
+            while let entry = try walk.next() {
+                // Keys of one token are in the order of their bytes.
+                if let after, after.token == entry.key.token, !(after < entry.key) { continue }
+                guard entry.state != .empty else { continue }
+                let size = Self.size(entry)
+                guard page.items.count < limit, page.items.isEmpty || bytes + size <= bytesMax else {
+                    page.hasMore = true
+                    return page
+                }
+                page.items.append(RegisterPage.Item(key: entry.key, state: entry.state))
+                bytes += size
+            }
+        }
+        return page
     }
 
     /// See `NodeStore`.
     package func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
-        let (lower, upper) = KeyOrder.range(prefix: prefix, after: after)
         active.sort()
-        // From the newest on: of equal keys the first one counts.
-        var memtables = [active.cursor(from: lower)]
-        for memtable in frozen.reversed() { memtables.append(memtable.cursor(from: lower)) }
-        var table = try reader.registers.cursor(from: lower, below: upper)
-        defer { table.end() }
-
         var page = ReplicaPage(items: [], hasMore: false)
         var bytes = 0
-        while true {
-            var source: Int?
-            var least: [UInt8] = []
-            for index in memtables.indices {
-                guard let key = memtables[index].key else { continue }
-                if let upper, !KeyOrder.precedes(key, upper) { continue }
-                if source != nil, !KeyOrder.precedes(key, least) { continue }
-                source = index
-                least = key
+        for (lower, upper) in KeyOrder.ranges(prefix: prefix, after: after) {
+            var walk = MergedRegisters(
+                memtables: allMemtables { $0.cursor(from: lower, below: upper) },
+                table: try reader.registers.cursor(from: lower, below: upper))
+            defer { walk.end() }
+            while let entry = try walk.next() {
+                guard let accepted = entry.state.accepted else { continue }
+                let size = Self.size(entry)
+                guard page.items.count < limit, page.items.isEmpty || bytes + size <= bytesMax else {
+                    page.hasMore = true
+                    return page
+                }
+                page.items.append(ReplicaPage.Item(key: entry.key, accepted: accepted))
+                bytes += size
             }
-            let entry: Memtable.Entry
-            if let key = table.current, source == nil || KeyOrder.precedes(key.bytes, least) {
-                entry = Memtable.Entry(key: key, state: try table.state())
-                try table.advance()
-            } else if let source, let found = memtables[source].current {
-                entry = found
-                if table.current?.bytes == least { try table.advance() }
-                for index in memtables.indices where memtables[index].key == least { memtables[index].advance() }
-            } else {
-                return page
-            }
-
-            guard let accepted = entry.state.accepted else { continue }
-            let size = Self.itemBytes + entry.key.bytes.count + entry.state.contentBytes
-            guard page.items.count < limit, page.items.isEmpty || bytes + size <= bytesMax else {
-                page.hasMore = true
-                return page
-            }
-            page.items.append(ReplicaPage.Item(key: entry.key, accepted: accepted))
-            bytes += size
         }
+        return page
+    }
+
+    // What is made of each memtable, from the newest on.
+    private func allMemtables<T>(_ make: (Memtable) -> T) -> [T] { [make(active)] + frozen.reversed().map(make) }
+
+    // What an item of a page takes.
+    private static func size(_ entry: Memtable.Entry) -> Int {
+        itemBytes + entry.key.bytes.count + entry.state.contentBytes
     }
 
     /// See `NodeStore`.

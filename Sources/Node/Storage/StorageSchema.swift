@@ -3,28 +3,32 @@ import Wire
 /// The tables of a node's database and their version.
 ///
 /// Rows are in rowid tables with a unique index of the key: a table without rowid would spill larger rows into overflow
-/// pages. Only the small rows of the index of batches are kept by their key.
+/// pages. Only the small rows of the order of tokens and of the index of batches are kept by their key.
+///
+/// Version 2 added the order of tokens and the number of keys.
 enum StorageSchema {
     /// The version of the tables; kept in the file's `user_version`.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
     // "STOR", in the file's `application_id`.
     private static let application: Int64 = 0x5354_4F52
 
-    /// Creates the tables in a new file, and throws for a file of an unknown version or another program.
+    /// Creates the tables in a new file, brings those of an older version up to this one, and throws for a file of an
+    /// unknown version or another program.
     static func open(_ database: SQLiteDatabase) throws(StorageOpenError) {
+        let found: Int64
         do throws(SQLiteError) {
-            let version = try database.number("PRAGMA user_version") ?? 0
+            found = try database.number("PRAGMA user_version") ?? 0
             let application = try database.number("PRAGMA application_id") ?? 0
-            if version == 0 && application == 0 {
+            if found == 0 && application == 0 {
                 if try database.number("SELECT count(*) FROM sqlite_schema") == 0 { return try create(database) }
             }
             guard application == Self.application else {
                 throw SQLiteError(code: 0, message: "not a database of stormo", path: database.path)
             }
+            if found == 1 { return try addTokens(database) }
         } catch {
             throw error.openError
         }
-        let found = (try? database.number("PRAGMA user_version")) ?? 0
         guard found == version else {
             throw .unknownVersion(file: database.path, found: UInt64(bitPattern: found), known: UInt64(version))
         }
@@ -45,11 +49,44 @@ enum StorageSchema {
                 PRIMARY KEY (topic, partition, base)) WITHOUT ROWID;
             CREATE TABLE progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
             INSERT INTO progress VALUES ('journal use', 0);
+            \(tokens)
             PRAGMA application_id = \(application);
             PRAGMA user_version = \(version);
             COMMIT;
             """)
     }
+
+    // Places in the order of tokens (see `TokenOrder`) and the ids of the registers there.
+    private static let tokens = """
+        CREATE TABLE tokens (token INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (token, id)) WITHOUT ROWID;
+        INSERT INTO progress VALUES ('keys', 0);
+        """
+
+    // Version 1 had no order of tokens. After a crash in between nothing of it is there.
+    private static func addTokens(_ database: SQLiteDatabase) throws(SQLiteError) {
+        try database.execute("BEGIN IMMEDIATE; \(tokens)")
+        let rows = try database.prepare("SELECT id, key FROM registers WHERE id > ?1 ORDER BY id LIMIT ?2")
+        var writer = try RegisterWriter(database)
+        var last: Int64 = .min
+        while true {
+            rows.bind(1, last)
+            rows.bind(2, rowsAtOnce)
+            var read: Int64 = 0
+            while try rows.step() {
+                last = rows.int64(0)
+                writer.note(Key(rows.bytes(1)), id: last, isAdded: true)
+                read += 1
+            }
+            let changes = writer.takeTokenChanges()
+            for change in changes { try writer.write(change) }
+            try writer.count(changes.count)
+            if read < rowsAtOnce { break }
+        }
+        try database.execute("PRAGMA user_version = \(version); COMMIT")
+    }
+
+    // Rows of an older version that are sorted at once: 24 MB.
+    private static let rowsAtOnce: Int64 = 1 << 20
 }
 
 /// Values in the database carry a checksum that is seeded with what they belong to, so that neither a flipped bit nor

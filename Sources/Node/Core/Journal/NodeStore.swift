@@ -29,7 +29,7 @@ package protocol NodeStore {
 
     /// Keys that begin with `prefix` and come after `after`, with their accepted cells, in key order, until `limit`
     /// keys or about `bytesMax` bytes. Keys without an accepted cell are passed over. A prefix that does not begin with
-    /// byte 0 leaves system keys out.
+    /// byte 0 leaves system keys out, and one that does not begin with two the node's own (`Key.isLocal`).
     func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage
 
     /// Registers whose key's token lies in `range`, in the order of their tokens from the beginning of the range on, then
