@@ -527,6 +527,11 @@ extension Node {
     mutating func operationsRestart() {
         for slot in operations.indices {
             guard let id = operations.id(at: slot) else { continue }
+            if case .lingering = operations[id].phase {
+                operations[id].answered |= operations[id].asked
+                lingerOn(id)
+                continue
+            }
             switch operations[id].goal {
             case .gather:
                 finish(id, .failed(.staleEpoch, "the ring has changed meanwhile"))
@@ -540,10 +545,7 @@ extension Node {
                 operations[id].replicaSet = replicaSet(of: operations[id].key)
             }
             switch operations[id].phase {
-            case .queued, .pausing: break
-            case .lingering:
-                operations[id].answered = operations[id].asked
-                operations.remove(id)
+            case .queued, .pausing, .lingering: break
             case .preparing(let purpose):
                 // An answer to the old round must find nothing.
                 operations[id].round = operations.nextRound(of: id)

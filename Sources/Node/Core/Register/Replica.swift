@@ -18,6 +18,8 @@ extension Node {
     /// The answer and the entry that must be durable first.
     private func durably(_ answer: (Message, JournalSequence?)) -> (Message, JournalSequence?) {
         if Mutation.answerBeforeDurable.isOn { return (answer.0, nil) }
+        var answer = answer
+        if spreading.installedAt > answer.1 ?? gate.durable { answer.1 = spreading.installedAt }
         if Mutation.readBeforeDurable.isOn, case .replicaState = answer.0 { return (answer.0, nil) }
         return answer
     }
@@ -33,6 +35,9 @@ extension Node {
 
     private mutating func replicaAnswer(_ message: Message) -> (Message, JournalSequence?) {
         do throws(StoreError) {
+            if let key = message.registerKey, key.isLocal, !RingRegister.isOne(key) {
+                return (.error(ErrorMessage(code: .invalid, detail: "a key of \(identity.name)'s own")), nil)
+            }
             switch message {
             case .prepare(let prepare):
                 if let refusal = refusalIfNotWhole(prepare.key) { return (refusal, nil) }
@@ -115,5 +120,17 @@ extension Node {
         let sequence = store.apply(.register(key, state))
         gate.wrote(key, sequence)
         return (decision.reply, sequence)
+    }
+}
+
+extension Message {
+    /// The register that a replica is asked about.
+    fileprivate var registerKey: Key? {
+        switch self {
+        case .prepare(let prepare): prepare.key
+        case .accept(let accept): accept.key
+        case .replicaRead(let read): read.key
+        default: nil
+        }
     }
 }

@@ -27,6 +27,12 @@ extension Node {
                     "\(plan.dangers.count) stretches of the ring have too few living replicas, the first \(danger.range) with \(danger.alive.count) of \(danger.needed) needed: bring the nodes back first, or look at it with --dry-run"
                 )
             }
+            if let copier = plan.shares.first(where: { $0.copies > 0 && !isAlive($0.node) }) {
+                throw RingRefusal(
+                    .ringRefused,
+                    "\(copier.name) would have to copy keys and does not answer: bring it back, or remove or replace it first"
+                )
+            }
             let isAbort = if case .abort = request.change { true } else { false }
             let joint = Ring(
                 clusterID: ring.clusterID, epoch: Epoch(ring.epoch.rawValue + 1), layout: ring.layout,

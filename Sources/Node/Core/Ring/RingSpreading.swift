@@ -7,6 +7,8 @@ struct RingSpreading {
     var lastMs: [NodeID: UInt64] = [:]
     /// When the next node is greeted, so that idle ones hear of it too.
     var nextGreetingMs: UInt64 = 0
+    /// The journal's entry of the ring in force.
+    var installedAt = JournalSequence.start
     /// Whose turn that is.
     var turn = 0
 }
@@ -67,7 +69,8 @@ extension Node {
         outputs.removeAll { output in
             if case .send(_, _, let message) = output { message.isOfEpoch } else { false }
         }
-        _ = store.apply(.fact(.ring, Self.encoded(ring)))
+        // Nothing is answered under an epoch that a crash could take back: the former one would be served again.
+        spreading.installedAt = store.apply(.fact(.ring, Self.encoded(ring)))
         self.ring = ring
         outputs.append(.ring(ring))
         promisedPaths.dropAll()
