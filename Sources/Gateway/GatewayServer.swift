@@ -5,6 +5,7 @@ package import Logging
 import NIOCore
 import ServiceLifecycle
 package import StormoClient
+import Wire
 
 /// The cluster as HTTP: a service that listens, answers the calls of the HTTP contract by way of the client, and ends
 /// gracefully: first `/ready` says no, then streams end and the listening does, then requests in flight finish.
@@ -95,7 +96,7 @@ package struct GatewayServer: Service {
     /// Fetches the key that signs tokens as soon as the cluster answers, so that the first request need not wait for
     /// it.
     private func prepareTokens() async {
-        var pause = GrowingPause(rangeMs: 200...5_000)
+        var pause = Backoff(pauseMs: 200...5_000)
         while !Task.isCancelled {
             do throws(ClientError) {
                 try await services.tokens.prepare()

@@ -267,15 +267,6 @@ import Wire
         #expect(buffer.count == 5)
     }
 
-    @Test func pausesGrowToTheLongestAndBeginAnew() {
-        var pause = GrowingPause(100...1_000)
-        var pauses: [UInt64] = []
-        for _ in 0..<6 { pauses.append(pause.next()) }
-        #expect(pauses == [100, 200, 400, 800, 1_000, 1_000])
-        pause.reset()
-        #expect(pause.next() == 100)
-    }
-
     @Test func resultsComeInTheOrderOfTheItems() async throws {
         let results = try await pipelined(Array(0..<200), inFlightMax: 7) { item throws(ClientError) in
             if item % 3 == 0 { await Task.yield() }

@@ -170,11 +170,4 @@ struct FleetDocumentTests {
         newest.insert("a")
         #expect(newest.takeIfChanged() == nil)
     }
-
-    @Test func pausesGrowToTheirBoundAndBeginAnew() {
-        var pause = GrowingPause(rangeMs: 100...500)
-        #expect((0..<4).map { _ in pause.nextMs() } == [100, 200, 400, 500])
-        pause.reset()
-        #expect(pause.nextMs() == 100)
-    }
 }

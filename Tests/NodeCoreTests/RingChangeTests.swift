@@ -22,7 +22,9 @@ import Wire
                     change: .put(value: Array(value.utf8), ttlMs: nil, condition: .none))))
     }
 
-    private func change(_ cluster: VirtualCluster, client: Int, to node: Int = 0, _ change: RingChange, dryRun: Bool = false)
+    private func change(
+        _ cluster: VirtualCluster, client: Int, to node: Int = 0, _ change: RingChange, dryRun: Bool = false
+    )
         -> Message?
     {
         cluster.request(client, to: node, .changeRing(ChangeRing(change: change, dryRun: dryRun)))

@@ -1,40 +1,20 @@
 import Logging
 import ServiceLifecycle
 import StormoClient
-
-/// Pauses that double from the shortest to the longest, and begin anew after a success.
-struct GrowingPause {
-    private let range: ClosedRange<UInt64>
-    private var nextMs: UInt64
-
-    /// Pauses within a range, ms.
-    init(_ range: ClosedRange<UInt64>) {
-        self.range = range
-        nextMs = range.lowerBound
-    }
-
-    /// The pause to make now, ms.
-    mutating func next() -> UInt64 {
-        defer { nextMs = min(range.upperBound, nextMs * 2) }
-        return nextMs
-    }
-
-    /// The cluster answered.
-    mutating func reset() { nextMs = range.lowerBound }
-}
+import Wire
 
 /// Tries an operation that may be repeated until the cluster answers it, with growing pauses. Throws
 /// `CancellationError`, or the client's error once it is closed.
 func untilReachable<Value: Sendable>(
     _ settings: EnergyAgentSettings, _ logger: Logger, _ operation: () async throws(ClientError) -> Value
 ) async throws -> Value {
-    var pause = GrowingPause(settings.pausesMs)
+    var pause = Backoff(pauseMs: settings.pausesMs)
     while true {
         do throws(ClientError) {
             return try await operation()
         } catch {
             if case .closed = error { throw error }
-            let pauseMs = pause.next()
+            let pauseMs = pause.nextMs()
             logger.warning(
                 "the cluster does not answer; trying again",
                 metadata: ["error": "\(error)", "pause_ms": "\(pauseMs)"])

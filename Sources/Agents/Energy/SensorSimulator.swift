@@ -148,7 +148,7 @@ package final class SensorSimulator: Service, Sendable {
     }
 
     private func publish() async throws {
-        var pause = GrowingPause(store.settings.pausesMs)
+        var pause = Backoff(pauseMs: store.settings.pausesMs)
         while true {
             let (batch, droppedBefore, hasEnded) = state.withLock { state in
                 (state.buffer.first(store.settings.publishBatchMax), state.buffer.dropped, state.hasEnded)
@@ -169,7 +169,7 @@ package final class SensorSimulator: Service, Sendable {
                 // A reading published twice does no harm: it has the same time, and everyone drops it.
                 if case .closed = error { throw error }
                 state.withLock { $0.counters.retries += 1 }
-                let pauseMs = pause.next()
+                let pauseMs = pause.nextMs()
                 logger.warning(
                     "readings could not be published; trying again",
                     metadata: ["error": "\(error)", "pause_ms": "\(pauseMs)"])

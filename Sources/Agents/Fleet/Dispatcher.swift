@@ -57,7 +57,7 @@ package final class Dispatcher<Cluster: FleetCluster>: Service {
     private let holder: LeaseHolder<Cluster>
     private let lease = Mutex<HeldLease?>(nil)
     private let state: Mutex<DispatcherState?> = Mutex(nil)
-    private let pause: Mutex<GrowingPause>
+    private let pause: Mutex<Backoff>
     private let newest = Mutex(NewestIDs(capacity: FleetStore<Cluster>.indexedDeliveriesMax))
     private let outputs: AsyncStream<DispatcherState.Output>
     private let outputsWriter: AsyncStream<DispatcherState.Output>.Continuation
@@ -73,7 +73,7 @@ package final class Dispatcher<Cluster: FleetCluster>: Service {
         holder = LeaseHolder(
             cluster: store.cluster, owner: configuration.name, ttlMs: configuration.leaseMs,
             driftMaxMs: configuration.clockDriftMaxMs)
-        pause = Mutex(GrowingPause(rangeMs: configuration.pauseMs))
+        pause = Mutex(Backoff(pauseMs: configuration.pauseMs))
         // Not bounded here: the state gives out at most `limits.actionsMax` actions before one of them is finished.
         (outputs, outputsWriter) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }

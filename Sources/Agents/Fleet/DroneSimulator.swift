@@ -68,7 +68,7 @@ package final class DroneSimulator<Cluster: FleetCluster>: Service {
     private let state: Mutex<SimulatorState?> = Mutex(nil)
     private let leases = Mutex<[Int: HeldLease]>([:])
     private let outbox: Mutex<EventOutbox>
-    private let pause: Mutex<GrowingPause>
+    private let pause: Mutex<Backoff>
     private let wakeUps: AsyncStream<Void>
     private let publisherBell: AsyncStream<Void>.Continuation
     private let steadyMs: @Sendable () -> Int64
@@ -89,7 +89,7 @@ package final class DroneSimulator<Cluster: FleetCluster>: Service {
             cluster: store.cluster, owner: configuration.name, ttlMs: configuration.leaseMs,
             driftMaxMs: configuration.clockDriftMaxMs, steadyMs: steadyMs)
         outbox = Mutex(EventOutbox(capacity: configuration.outboxCapacity))
-        pause = Mutex(GrowingPause(rangeMs: configuration.pauseMs))
+        pause = Mutex(Backoff(pauseMs: configuration.pauseMs))
         (wakeUps, publisherBell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 

@@ -2,6 +2,7 @@ package import FleetRules
 package import Logging
 import ServiceLifecycle
 import StormoClient
+import Wire
 
 /// Settings of an order generator.
 package struct OrderGeneratorConfiguration: Sendable {
@@ -91,7 +92,7 @@ package final class OrderGenerator<Cluster: FleetCluster>: Service {
         let order = Delivery(
             id: id, origin: demand.origin, destination: demand.destination, weightKg: demand.weightKg,
             timestampMs: DeliveryID.timeMs(of: id) ?? store.nowMs(), zone: city.zone(at: demand.origin)?.id)
-        var pause = GrowingPause(rangeMs: configuration.pauseMs)
+        var pause = Backoff(pauseMs: configuration.pauseMs)
         while !Task.isCancelled {
             do throws(FleetStoreError) {
                 _ = try await store.insert(order)
@@ -109,7 +110,7 @@ package final class OrderGenerator<Cluster: FleetCluster>: Service {
     }
 
     private func city() async -> City? {
-        var pause = GrowingPause(rangeMs: configuration.pauseMs)
+        var pause = Backoff(pauseMs: configuration.pauseMs)
         while !Task.isCancelled {
             do throws(FleetStoreError) {
                 let city = try await store.zones()

@@ -67,7 +67,7 @@ final class FleetFigures: Sendable {
 
     /// Follows the deliveries until the task is cancelled.
     func run() async {
-        var pause = GrowingPause(rangeMs: Self.pauseMs)
+        var pause = Backoff(pauseMs: Self.pauseMs)
         while !Task.isCancelled {
             do {
                 let requests = try await TopicEnds.of(FleetNames.deliveryRequests, by: client)

@@ -1,4 +1,5 @@
 import NIOCore
+import Wire
 import WireTransport
 
 /// The pauses of one operation that is tried again until its deadline.
@@ -19,8 +20,7 @@ struct RetryPause {
     /// Waits before the next try; throws `error` instead when that would be behind the deadline or the task is
     /// cancelled.
     mutating func wait(orThrow error: ClientError) async throws(ClientError) {
-        var random = SystemRandomNumberGenerator()
-        let pauseMs = backoff.pause(jitter: random.next())
+        let pauseMs = backoff.nextMs()
         guard NIODeadline.now() + .milliseconds(Int64(pauseMs)) < deadline else { throw error }
         do { try await Task.sleep(for: .milliseconds(pauseMs)) } catch { throw .closed }
     }

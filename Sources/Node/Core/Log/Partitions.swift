@@ -87,7 +87,9 @@ extension Node {
             if case .failed(let code, let detail) = result { refuseWaiting(id, code, detail) }
             return
         }
-        guard let cell = accepted?.cell, case .value(let bytes) = cell.content, let configuration = PartitionConfiguration(bytes) else {
+        guard let cell = accepted?.cell, case .value(let bytes) = cell.content,
+            let configuration = PartitionConfiguration(bytes)
+        else {
             return refuseWaiting(id, .unknownTopic, "there is no partition \(id)")
         }
         guard mayLead(id, configuration) else {

@@ -94,7 +94,9 @@ extension Node {
     mutating func rememberPath(_ id: OperationID) {
         let operation = operations[id]
         guard operation.nextBallot != .zero, let cell = operation.proposal else { return }
-        guard operation.replicaSet.isQuorum(operation.promisedNext) || Mutation.fastPathWithoutPromise.isOn else { return }
+        guard operation.replicaSet.isQuorum(operation.promisedNext) || Mutation.fastPathWithoutPromise.isOn else {
+            return
+        }
         promisedPaths.remember(
             operation.key,
             PromisedPaths.Path(

@@ -77,7 +77,8 @@ extension Node {
     private mutating func repairBehind(_ id: OperationID, _ newest: AcceptedCell) {
         let operation = operations[id]
         let stale = operation.yes & ~operation.holders
-        guard stale != 0, operation.replicas.count > 1, clock.latest.milliseconds < newest.ballot.time.milliseconds + limits.operationAgeMaxMs
+        guard stale != 0, operation.replicas.count > 1,
+            clock.latest.milliseconds < newest.ballot.time.milliseconds + limits.operationAgeMaxMs
         else { return }
         for (index, node) in operation.replicas.enumerated() where stale & 1 << index != 0 && node != identity.id {
             counters.readRepairs += 1

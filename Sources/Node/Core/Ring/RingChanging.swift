@@ -69,7 +69,8 @@ extension Node {
         case .remove(let name):
             let leaving = try member(name, ring)
             guard members.count > 1 else {
-                throw RingRefusal(.ringRefused, "\(leaving.name) is the last node of the ring: there is nobody to hand its keys to")
+                throw RingRefusal(
+                    .ringRefused, "\(leaving.name) is the last node of the ring: there is nobody to hand its keys to")
             }
             members.removeAll { $0.id == leaving.id }
         case .replace(let name, let with):
