@@ -60,11 +60,11 @@ def member_tokens(member):
     return [xxh64(struct.pack("<Q", member["id"]), index) for index in range(member["virtual_nodes"])]
 
 
-def replicas(ring, token):
+def replicas(layout, token):
     """The replica set of a token, as ids in order."""
-    points = sorted((t, m["id"]) for m in ring["members"] for t in member_tokens(m))
-    zone = {m["id"]: m["zone"] for m in ring["members"]}
-    wanted = min(ring["replication_factor"], len(zone))
+    points = sorted((t, m["id"]) for m in layout["members"] for t in member_tokens(m))
+    zone = {m["id"]: m["zone"] for m in layout["members"]}
+    wanted = min(layout["replication_factor"], len(zone))
     start = next((i for i, p in enumerate(points) if p[0] >= token), 0)
     walk = list(dict.fromkeys(owner for _, owner in points[start:] + points[:start]))
     chosen, skipped = [], []
@@ -75,6 +75,39 @@ def replicas(ring, token):
         if len(chosen) == wanted:
             break
     return (chosen + skipped)[:wanted]
+
+
+def next_replicas(ring, token):
+    """The replica set that a token's keys move to, as ids in order; None when they stay where they are."""
+    if ring["next"] is None:
+        return None
+    found = replicas(ring["next"], token)
+    return None if set(found) == set(replicas(ring["layout"], token)) else found
+
+
+def distance(stretch, token):
+    """How far behind the first token of a stretch a token lies, going up and on from the beginning."""
+    return (token - stretch["after"] - 1) & MASK
+
+
+def contains(stretch, token):
+    return distance(stretch, token) <= distance(stretch, stretch["through"])
+
+
+def register_hash(key, ballot):
+    return xxh64(key + struct.pack("<QQ", ballot["time"], ballot["node"]))
+
+
+def tree_leaves(stretch, count, registers):
+    """The leaves of a Merkle tree over (key, accepted ballot or None)."""
+    step = distance(stretch, stretch["through"]) // count
+    leaves = [0] * (count if step else 1)
+    for key, ballot in registers:
+        token = xxh64(key)
+        if ballot is not None and contains(stretch, token):
+            place = min(distance(stretch, token) // step, count - 1) if step else 0
+            leaves[place] ^= register_hash(key, ballot)
+    return leaves
 
 
 # LZ4 blocks -----------------------------------------------------------------------------------------------------------
@@ -230,6 +263,16 @@ class List:
         return [self.inner.read(reader) for _ in range(count)]
 
 
+class Ascending(List):
+    """A list of integers in order, each once."""
+
+    def read(self, reader):
+        values = super().read(reader)
+        if any(a >= b for a, b in zip(values, values[1:])):
+            raise WireError("invalid", "not in order, or one twice")
+        return values
+
+
 class Struct:
     def __init__(self, **fields):
         self.fields = fields
@@ -270,9 +313,11 @@ ACCEPTED = Struct(ballot=BALLOT, cell=CELL)
 CLUSTER_ID = Struct(high=U64, low=U64)
 IDENTITY = Struct(
     role=Int("B", 1, 4), id=U64, name=Text(), incarnation=U64, address=Text(), zone=Text())
-RING = Struct(
-    cluster_id=CLUSTER_ID, epoch=U32, replication_factor=Int("H", 1),
+LAYOUT = Struct(
+    replication_factor=Int("H", 1),
     members=List(Struct(id=U64, name=Text(), address=Text(), zone=Text(), virtual_nodes=Int("H", 1, 1_024)), 64))
+RING = Struct(cluster_id=CLUSTER_ID, epoch=U32, layout=LAYOUT, next=Opt(LAYOUT), acceptors=Ascending(U64, 5))
+RANGE = Struct(after=U64, through=U64)
 MEMBER_STATE = Int("B", 1, 4)
 CONSISTENCY = Int("B", 1, 6)
 CONDITION = Union(none=(0, Struct()), absent=(1, Struct()), version=(2, Struct(version=BALLOT)))
@@ -319,7 +364,17 @@ READ = Struct(key=KEY, consistency=CONSISTENCY)
 SCAN = Struct(prefix=PREFIX, after=PREFIX, limit=Int("I", 1, 1_000), keys_only=BOOL)
 REPLICA_STATE = Struct(accepted=Opt(ACCEPTED), promised=BALLOT)
 TOPIC_NAME = Struct(name=Text())
-ERROR_CODES = set(range(1, 19)) | set(range(32, 38))
+RING_CHANGE = Union(
+    add=(1, Struct(node=Text())),
+    remove=(2, Struct(node=Text())),
+    replace=(3, Struct(node=Text(), replacement=Text())),
+    replicationFactor=(4, Struct(factor=U16)),
+    abort=(5, Struct()))
+SHARE = Struct(node=U64, name=Text(), before=U32, after=U32, copies=U32)
+DANGER = Struct(range=RANGE, alive=List(U64, 64), needed=U16)
+WATCH_POSITION = Struct(time=U64, after=Opt(PREFIX))
+KEY_AND_CELL = Struct(key=KEY, cell=CELL)
+ERROR_CODES = set(range(1, 22)) | set(range(32, 38))
 
 
 class ErrorCode(Int):
@@ -352,7 +407,9 @@ MESSAGES = {
     35: ("writeAnswer", Struct(applied=BOOL, version=Opt(BALLOT), expiry_ms=U64, current=Opt(CELL)), FRAME_MAX),
     36: ("scanRequest", SCAN, KEYS_MAX),
     37: ("scanAnswer", Struct(
-        items=List(Struct(key=KEY, cell=CELL), 1_000), resume_after=Opt(Bytes("I", 512))), FRAME_MAX),
+        items=List(KEY_AND_CELL, 1_000), resume_after=Opt(Bytes("I", 512))), FRAME_MAX),
+    38: ("watchRequest", Struct(prefix=PREFIX, position=Opt(WATCH_POSITION), wait_ms=Int("I", 0, 60_000)), HANDSHAKE_MAX),
+    39: ("watchAnswer", Struct(reset=BOOL, items=List(KEY_AND_CELL, 1_000), position=WATCH_POSITION), FRAME_MAX),
     48: ("createTopic", Struct(name=Text(), configuration=TOPIC_CONFIGURATION), KEYS_MAX),
     49: ("describeTopics", TOPIC_NAME, KEYS_MAX),
     50: ("topics", Struct(topics=List(TOPIC_INFO)), FRAME_MAX),
@@ -371,6 +428,9 @@ MESSAGES = {
     70: ("replicaState", REPLICA_STATE, FRAME_MAX),
     71: ("replicaScan", SCAN, KEYS_MAX),
     72: ("replicaPage", Struct(items=List(Struct(key=KEY, accepted=ACCEPTED), 1_000), has_more=BOOL), FRAME_MAX),
+    73: ("subscribe", Struct(prefix=PREFIX), HANDSHAKE_MAX),
+    74: ("subscribed", Struct(was_known=BOOL), 64),
+    75: ("changedKeys", Struct(keys=List(KEY, 1_000)), FRAME_MAX),
     80: ("append", Struct(
         partition=PARTITION, epoch=U32, previous_end=U64, previous_epoch=U32, high_watermark=U64, first_offset=U64,
         batches=List(BATCH)), FRAME_MAX),
@@ -378,6 +438,24 @@ MESSAGES = {
     96: ("found", Struct(ring=RING), FRAME_MAX),
     97: ("founded", Struct(agreed=BOOL, ring=Opt(RING)), KEYS_MAX),
     98: ("gossip", Struct(bytes=Bytes("", GOSSIP_MAX)), GOSSIP_MAX),
+    99: ("ringRequest", Struct(), 64),
+    100: ("ringState", Struct(ring=Opt(RING)), FRAME_MAX),
+    101: ("held", Struct(epoch=U32), 64),
+    102: ("changeRing", Struct(change=RING_CHANGE, dry_run=BOOL), HANDSHAKE_MAX),
+    103: ("ringPlan", Struct(epoch=U32, replicas=U16, shares=List(SHARE, 128), dangers=List(DANGER)), FRAME_MAX),
+    104: ("forgetMember", Struct(node=Text()), HANDSHAKE_MAX),
+    105: ("done", Struct(), 64),
+    112: ("rangeRequest", Struct(range=RANGE, after=Opt(KEY), limit=Int("I", 1, 1_000)), HANDSHAKE_MAX),
+    113: ("rangePage", Struct(
+        items=List(Struct(key=KEY, promised=BALLOT, accepted=Opt(ACCEPTED)), 1_000), has_more=BOOL), FRAME_MAX),
+    114: ("treeRequest", Struct(range=RANGE, leaves=Int("H", 1, 1_024)), HANDSHAKE_MAX),
+    115: ("tree", Struct(leaves=List(U64, 1_024)), FRAME_MAX),
+    116: ("collect", Struct(items=List(Struct(key=KEY, ballot=BALLOT), 1_000), agreed=BOOL), FRAME_MAX),
+    117: ("collected", Struct(confirmed=List(BOOL, 1_000)), FRAME_MAX),
+    118: ("repairRequest", Struct(begin=BOOL), 64),
+    119: ("repairStatus", Struct(
+        running=BOOL, ranges_done=U32, ranges_total=U32, ranges_failed=U32, keys_compared=U64, keys_repaired=U64,
+        bytes=U64, elapsed_ms=U64), 64),
 }
 NUMBERS = {name: number for number, (name, _, _) in MESSAGES.items()}
 
@@ -561,7 +639,12 @@ def check(folder):
         expect(lz4_decompress(bytes.fromhex(vector["block"]), vector["raw_count"]).hex() == vector["raw"], vector)
     for vector in load("rings.json"):
         for case in vector["replicas"]:
-            expect(replicas(vector["ring"], int(case["token"], 16)) == case["nodes"], vector)
+            token = int(case["token"], 16)
+            expect(replicas(vector["ring"]["layout"], token) == case["nodes"], vector)
+            expect(next_replicas(vector["ring"], token) == case["next"], vector)
+    for vector in load("trees.json"):
+        registers = [(bytes.fromhex(register["key"]), register["accepted"]) for register in vector["registers"]]
+        expect(tree_leaves(vector["range"], vector["leaves"], registers) == vector["tree"], vector)
     for vector in load("partitions.json"):
         expect(xxh64(bytes.fromhex(vector["key"])) % vector["partitions"] == vector["partition"], vector)
     for vector in load("handshake.json"):

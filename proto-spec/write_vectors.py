@@ -44,12 +44,18 @@ ZERO = {"time": 0, "node": 0}
 VALUE_CELL = {"version": BALLOT, "base": None, "expiry_ms": 0, "content": {"kind": "value", "bytes": hexed("hello")}}
 CAS_CELL = {"version": LATER, "base": BALLOT, "expiry_ms": 1_767_229_200_000, "content": {"kind": "value", "bytes": ""}}
 TOMBSTONE = {"version": LATER, "base": ZERO, "expiry_ms": 0, "content": {"kind": "tombstone"}}
+MEMBERS = [
+    {"id": 0x1111111111111111, "name": "n1", "address": "10.0.0.1:7000", "zone": "a", "virtual_nodes": 64},
+    {"id": 0x2222222222222222, "name": "n2", "address": "10.0.0.2:7000", "zone": "", "virtual_nodes": 1},
+]
 RING = {
-    "cluster_id": CLUSTER, "epoch": 3, "replication_factor": 3,
-    "members": [
-        {"id": 0x1111111111111111, "name": "n1", "address": "10.0.0.1:7000", "zone": "a", "virtual_nodes": 64},
-        {"id": 0x2222222222222222, "name": "n2", "address": "10.0.0.2:7000", "zone": "", "virtual_nodes": 1},
-    ]}
+    "cluster_id": CLUSTER, "epoch": 3, "layout": {"replication_factor": 3, "members": MEMBERS}, "next": None,
+    "acceptors": [0x1111111111111111, 0x2222222222222222]}
+JOINT_RING = {
+    **RING, "epoch": 4, "acceptors": [0x2222222222222222], "next": {"replication_factor": 2, "members": [
+        MEMBERS[0], {"id": 0x3333333333333333, "name": "n3", "address": "10.0.0.3:7000", "zone": "b", "virtual_nodes": 1_024}]}}
+# It runs over the end of the ring.
+RANGE = {"after": MAX64 - 9, "through": 1 << 62}
 PARTITION = {"topic": 0x00C0FFEE00C0FFEE, "index": 5}
 DEFAULTS = {
     "partitions": 8, "replication_factor": 3, "min_in_sync": 0, "retention_ms": 604_800_000, "retention_bytes": 0, "cleanup": 0}
@@ -136,6 +142,16 @@ FRAMES = [
     ("scanRequest", "scanRequest", {"prefix": hexed("drone/"), "after": "", "limit": 1_000, "keys_only": False}, {"request_id": 6}),
     ("scanAnswer", "scanAnswer", {"items": [{"key": hexed("a"), "cell": VALUE_CELL}, {"key": hexed("b"), "cell": CAS_CELL}],
                                   "resume_after": hexed("b")}, {"flags": 1, "request_id": 6}),
+    ("watchRequest from the beginning", "watchRequest", {"prefix": "", "position": None, "wait_ms": 0}, {"request_id": 19}),
+    ("watchRequest", "watchRequest", {
+        "prefix": hexed("drone/"), "position": {"time": TIME, "after": None}, "wait_ms": 60_000}, {"request_id": 19}),
+    ("watchRequest within a listing", "watchRequest", {
+        "prefix": hexed("drone/"), "position": {"time": TIME, "after": hexed("drone/7")}, "wait_ms": 10_000}, {"request_id": 19}),
+    ("watchAnswer", "watchAnswer", {
+        "reset": True, "items": [{"key": hexed("drone/7"), "cell": VALUE_CELL}, {"key": hexed("drone/8"), "cell": TOMBSTONE}],
+        "position": {"time": TIME, "after": hexed("drone/8")}}, {"flags": 1, "request_id": 19}),
+    ("watchAnswer of nothing", "watchAnswer", {"reset": False, "items": [], "position": {"time": TIME + 1, "after": None}},
+     {"flags": 1, "request_id": 19}),
     ("createTopic", "createTopic", {"name": "drone.telemetry", "configuration": DEFAULTS}, {"request_id": 7}),
     ("describeTopics", "describeTopics", {"name": ""}, {"request_id": 8}),
     ("topics", "topics", {"topics": [TOPIC]}, {"flags": 1, "request_id": 8}),
@@ -160,6 +176,9 @@ FRAMES = [
     ("replicaPage", "replicaPage", {"items": [
         {"key": "61", "accepted": {"ballot": LATER, "cell": {**TOMBSTONE, "base": None}}},
         {"key": "62", "accepted": {"ballot": LATER, "cell": {**TOMBSTONE, "base": None}}}], "has_more": True}, {"flags": 1, "request_id": 15}),
+    ("subscribe", "subscribe", {"prefix": hexed("drone/")}, {"request_id": 20}),
+    ("subscribed", "subscribed", {"was_known": True}, {"flags": 1, "request_id": 20}),
+    ("changedKeys", "changedKeys", {"keys": [hexed("drone/7"), "00ff"]}, {}),
     ("append", "append", {"partition": PARTITION, "epoch": 2, "previous_end": 1_000, "previous_epoch": 1, "high_watermark": 999,
                           "first_offset": 10, "batches": [PLAIN_BATCH]}, {"request_id": 16}),
     ("append as heartbeat", "append", {"partition": PARTITION, "epoch": 2, "previous_end": 0, "previous_epoch": 0, "high_watermark": 0,
@@ -168,6 +187,38 @@ FRAMES = [
     ("found", "found", {"ring": RING}, {"request_id": 18}),
     ("founded", "founded", {"agreed": False, "ring": RING}, {"flags": 1, "request_id": 18}),
     ("founded without ring", "founded", {"agreed": True, "ring": None}, {"flags": 1, "request_id": 18}),
+    ("ringRequest", "ringRequest", {}, {"request_id": 21}),
+    ("ringState", "ringState", {"ring": JOINT_RING}, {"flags": 1, "request_id": 21}),
+    ("ringState before founding", "ringState", {"ring": None}, {"flags": 1, "request_id": 21}),
+    ("held", "held", {"epoch": 4}, {"request_id": 22}),
+    ("add a node", "changeRing", {"change": {"kind": "add", "node": "n3"}, "dry_run": True}, {"request_id": 23}),
+    ("remove a node", "changeRing", {"change": {"kind": "remove", "node": "10.0.0.1:7000"}, "dry_run": False}, {"request_id": 23}),
+    ("replace a node", "changeRing", {
+        "change": {"kind": "replace", "node": "n2", "replacement": "città"}, "dry_run": False}, {"request_id": 23}),
+    ("set the replication factor", "changeRing", {"change": {"kind": "replicationFactor", "factor": 5}, "dry_run": True}, {"request_id": 23}),
+    ("abort", "changeRing", {"change": {"kind": "abort"}, "dry_run": False}, {"request_id": 23}),
+    ("ringPlan", "ringPlan", {
+        "epoch": 4, "replicas": 2,
+        "shares": [
+            {"node": 0x1111111111111111, "name": "n1", "before": 1_000_000, "after": 700_000, "copies": 0},
+            {"node": 0x3333333333333333, "name": "n3", "before": 0, "after": 300_000, "copies": 300_000}],
+        "dangers": [{"range": RANGE, "alive": [0x1111111111111111], "needed": 2}]}, {"flags": 1, "request_id": 23}),
+    ("forgetMember", "forgetMember", {"node": "n2"}, {"request_id": 24}),
+    ("done", "done", {}, {"flags": 1, "request_id": 24}),
+    ("rangeRequest", "rangeRequest", {"range": RANGE, "after": None, "limit": 1_000}, {"request_id": 25}),
+    ("rangeRequest further on", "rangeRequest", {"range": RANGE, "after": hexed("drone/7"), "limit": 1}, {"request_id": 25}),
+    ("rangePage", "rangePage", {"items": [
+        {"key": hexed("drone/7"), "promised": LATER, "accepted": {"ballot": BALLOT, "cell": VALUE_CELL}},
+        {"key": hexed("drone/8"), "promised": BALLOT, "accepted": None}], "has_more": True}, {"flags": 1, "request_id": 25}),
+    ("treeRequest", "treeRequest", {"range": RANGE, "leaves": 1_024}, {"request_id": 26}),
+    ("tree", "tree", {"leaves": [0, MAX64, 1]}, {"flags": 1, "request_id": 26}),
+    ("collect", "collect", {"items": [{"key": hexed("drone/7"), "ballot": LATER}, {"key": "61", "ballot": BALLOT}], "agreed": False},
+     {"request_id": 27}),
+    ("collected", "collected", {"confirmed": [True, False]}, {"flags": 1, "request_id": 27}),
+    ("repairRequest", "repairRequest", {"begin": True}, {"request_id": 28}),
+    ("repairStatus", "repairStatus", {
+        "running": True, "ranges_done": 12, "ranges_total": 128, "ranges_failed": 1, "keys_compared": 100_000, "keys_repaired": 3,
+        "bytes": 1 << 33, "elapsed_ms": 1_500}, {"flags": 1, "request_id": 28}),
 ] + [(f"gossip {name}", "gossip", {"bytes": wire.encode_membership(message).hex()}, {}) for name, message in MEMBERSHIP]
 
 
@@ -188,11 +239,14 @@ def frames():
 def malformed():
     good = bytearray(wire.encode_frame("readRequest", {"key": hexed("drone/7"), "consistency": 1}, request_id=4, time=TIME, epoch=3))
 
+    def resealed(data):
+        digest = xxhash.xxh64(bytes(data[8:])).intdigest() & 0xFFFFFFFF
+        return bytes(data[:4]) + digest.to_bytes(4, "little") + bytes(data[8:])
+
     def sealed(edit):
         data = bytearray(good)
         edit(data)
-        data[4:8] = (xxhash.xxh64(bytes(data[8:])).intdigest() & 0xFFFFFFFF).to_bytes(4, "little")
-        return bytes(data)
+        return resealed(data)
 
     def put(at, *values):
         def edit(data):
@@ -209,10 +263,13 @@ def malformed():
         data[0] -= 1
         data[28] -= 1
 
+    def frame(name, value):
+        return wire.encode_frame(name, value, request_id=4, time=TIME, epoch=3)
+
+    abort = frame("changeRing", {"change": {"kind": "abort"}, "dry_run": False})
     bomb = wire.encode_frame("clusterRequest", {}, compress=compress)
     packed = bytearray(wire.encode_frame("readAnswer", {"cell": {**VALUE_CELL, "content": {"kind": "value", "bytes": "00" * 2_000}}}, compress=compress))
     packed[28:32] = (16 << 20).to_bytes(4, "little")
-    packed[4:8] = (xxhash.xxh64(bytes(packed[8:])).intdigest() & 0xFFFFFFFF).to_bytes(4, "little")
     flipped = bytearray(good)
     flipped[40] ^= 1
     cases = [
@@ -233,8 +290,17 @@ def malformed():
         ("a key longer than the message", sealed(put(32, 0, 2)), "truncated"),
         ("a key over the limit", sealed(put(32, 1, 2)), "over limit"),
         ("a consistency of the future", sealed(put(41, 7)), "invalid"),
-        ("a block that does not fill its raw length", bytes(packed), "decompression"),
+        ("a block that does not fill its raw length", resealed(packed), "decompression"),
         ("a block of nothing in a message without body", bomb, "none"),
+        ("a watch that waits too long", frame("watchRequest", {"prefix": "", "position": None, "wait_ms": 60_001}), "invalid"),
+        ("a tree without leaves", frame("treeRequest", {"range": RANGE, "leaves": 0}), "invalid"),
+        ("a tree of too many leaves", frame("treeRequest", {"range": RANGE, "leaves": 1_025}), "invalid"),
+        ("a page of no registers", frame("rangeRequest", {"range": RANGE, "after": None, "limit": 0}), "invalid"),
+        ("acceptors out of order", frame("found", {"ring": {**RING, "acceptors": [2, 1]}}), "invalid"),
+        ("an acceptor twice", frame("found", {"ring": {**RING, "acceptors": [1, 1]}}), "invalid"),
+        ("too many acceptors", frame("found", {"ring": {**RING, "acceptors": [1, 2, 3, 4, 5, 6]}}), "over limit"),
+        ("a next layout without copies", frame("found", {"ring": {**RING, "next": {"replication_factor": 0, "members": []}}}), "invalid"),
+        ("a change of the ring of the future", resealed(abort[:-2] + bytes([6, 0])), "invalid"),
         ("text of another protocol", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "invalid"),
     ]
     vectors = []
@@ -296,15 +362,55 @@ def rings():
         ("five nodes in two zones", 3, [member(n, "ab"[n % 2], 8) for n in range(1, 6)]),
         ("uneven nodes", 2, [member(1, "a", 1), member(2, "a", 32), member(3, "b", 8)]),
     ]
+    three = [member(n, "", 16) for n in (1, 2, 3)]
+    shapes = [(name, factor, members, None) for name, factor, members in shapes] + [
+        ("a node joins three", 3, three, {"replication_factor": 3, "members": three + [member(4, "", 16)]}),
+        ("a node leaves four", 2, three + [member(4, "", 16)], {"replication_factor": 2, "members": three}),
+        ("a node takes another's place", 2, three, {"replication_factor": 2, "members": three[:2] + [member(4, "", 16)]}),
+        ("one copy more", 1, three, {"replication_factor": 2, "members": three}),
+        ("a factor above the number of nodes moves nothing", 3, three, {"replication_factor": 5, "members": three}),
+    ]
     vectors = []
-    for name, factor, members in shapes:
-        ring = {"cluster_id": CLUSTER, "epoch": 1, "replication_factor": factor, "members": members}
+    for name, factor, members, after in shapes:
+        layout = {"replication_factor": factor, "members": members}
+        ring = {
+            "cluster_id": CLUSTER, "epoch": 1, "layout": layout, "next": after,
+            "acceptors": sorted(m["id"] for m in members)[:5]}
         tokens = [0, 1, MAX64, 1 << 63] + [xxhash.xxh64(f"key-{index}".encode()).intdigest() for index in range(12)]
         tokens += [wire.member_tokens(members[0])[0], (max(t for m in members for t in wire.member_tokens(m)) + 1) & MAX64]
         vectors.append({
             "name": name, "ring": ring,
             "tokens": [[f"{token:016x}" for token in wire.member_tokens(m)[:4]] for m in members],
-            "replicas": [{"token": f"{token:016x}", "nodes": wire.replicas(ring, token)} for token in tokens]})
+            "replicas": [
+                {"token": f"{token:016x}", "nodes": wire.replicas(layout, token), "next": wire.next_replicas(ring, token)}
+                for token in tokens]})
+    return vectors
+
+
+def trees():
+    registers = [{"key": hexed(f"key-{index}"), "accepted": {"time": TIME + index, "node": index % 3 + 1}} for index in range(40)]
+    promised_only = {"key": hexed("key-40"), "accepted": None}
+    whole = {"after": MAX64, "through": MAX64}
+    token = wire.xxh64(b"key-7")
+    shapes = [
+        ("the whole ring in one leaf", whole, 1), ("the whole ring", whole, 16),
+        ("a part that runs over the end", {"after": 3 << 62, "through": 1 << 62}, 7),
+        ("a part with both ends within", {"after": 1 << 62, "through": 3 << 62}, 1_000),
+        ("one token", {"after": token - 1, "through": token}, 8),
+        ("fewer tokens than leaves", {"after": token - 3, "through": token}, 8),
+        ("the last leaf takes the rest", {"after": token - 12, "through": token}, 4),
+    ]
+    vectors = []
+    for name, stretch, count in shapes:
+        held = [(bytes.fromhex(register["key"]), register["accepted"]) for register in registers]
+        for key, ballot in held:
+            digest = xxhash.xxh64(key + ballot["time"].to_bytes(8, "little") + ballot["node"].to_bytes(8, "little")).intdigest()
+            assert digest == wire.register_hash(key, ballot)
+        # Without those that lie elsewhere: a replica is asked for what it has of the range.
+        inside = [r for r in registers if wire.contains(stretch, xxhash.xxh64(bytes.fromhex(r["key"])).intdigest())]
+        vectors.append({
+            "name": name, "range": stretch, "leaves": count, "registers": inside + [promised_only],
+            "tree": wire.tree_leaves(stretch, count, held)})
     return vectors
 
 
@@ -325,6 +431,7 @@ def main():
     save("xxh64.json", "Digests by the xxhash library.", hashes())
     save("lz4.json", "Blocks by the lz4 library, and by hand.", blocks())
     save("rings.json", "Tokens (the first four of each member) and replica sets. See ../hashing.md.", rings())
+    save("trees.json", "Merkle trees of stretches of the ring. See ../hashing.md.", trees())
     save("partitions.json", "Partitions of keyed records. See ../hashing.md.", partitions())
     save("handshake.json", "Proofs of the cluster secret. See ../handshake.md.", [
         {"secret": SECRET, "hello": BODIES[0].hex(), "challenge": BODIES[1].hex(), **PROOFS}])

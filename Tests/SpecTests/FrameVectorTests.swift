@@ -167,8 +167,113 @@ struct FrameVector: Decodable {
             ("found", .found(Found(ring: Samples.ring))),
             ("founded", .founded(Founded(agreed: false, ring: Samples.ring))),
             ("founded without ring", .founded(Founded(agreed: true, ring: nil))),
-        ]
+        ] + watching + changesOfTheRing + copies
     }
+
+    private static let watching: [(name: String, message: Message)] = {
+        let prefix = Array("drone/".utf8)
+        func request(_ prefix: [UInt8], _ position: WatchPosition?, _ waitMs: UInt32) -> Message {
+            .watchRequest(WatchRequest(prefix: prefix, position: position, waitMs: waitMs))
+        }
+        return [
+            ("watchRequest from the beginning", request([], nil, 0)),
+            ("watchRequest", request(prefix, WatchPosition(time: Samples.time, after: nil), 60_000)),
+            (
+                "watchRequest within a listing",
+                request(prefix, WatchPosition(time: Samples.time, after: Array("drone/7".utf8)), 10_000)
+            ),
+            (
+                "watchAnswer",
+                .watchAnswer(
+                    WatchAnswer(
+                        isReset: true,
+                        items: [
+                            ScanItem(key: Key("drone/7"), cell: Samples.valueCell),
+                            ScanItem(key: Key("drone/8"), cell: Samples.tombstone),
+                        ],
+                        position: WatchPosition(time: Samples.time, after: Array("drone/8".utf8))))
+            ),
+            (
+                "watchAnswer of nothing",
+                .watchAnswer(
+                    WatchAnswer(
+                        isReset: false, items: [], position: WatchPosition(time: Samples.time.next, after: nil)))
+            ),
+            ("subscribe", .subscribe(Subscribe(prefix: prefix))),
+            ("subscribed", .subscribed(Subscribed(wasKnown: true))),
+            ("changedKeys", .changedKeys(ChangedKeys(keys: [Key("drone/7"), Key([0, 255])]))),
+        ]
+    }()
+
+    private static let changesOfTheRing: [(name: String, message: Message)] = [
+        ("ringRequest", .ringRequest),
+        ("ringState", .ringState(RingState(ring: Samples.jointRing))),
+        ("ringState before founding", .ringState(RingState(ring: nil))),
+        ("held", .held(Held(epoch: Epoch(4)))),
+        ("add a node", .changeRing(ChangeRing(change: .add("n3"), dryRun: true))),
+        ("remove a node", .changeRing(ChangeRing(change: .remove("10.0.0.1:7000"), dryRun: false))),
+        ("replace a node", .changeRing(ChangeRing(change: .replace("n2", with: "città"), dryRun: false))),
+        ("set the replication factor", .changeRing(ChangeRing(change: .replicationFactor(5), dryRun: true))),
+        ("abort", .changeRing(ChangeRing(change: .abort, dryRun: false))),
+        (
+            "ringPlan",
+            .ringPlan(
+                RingPlan(
+                    epoch: Epoch(4), replicas: 2,
+                    shares: [
+                        .init(node: Samples.one, name: "n1", before: 1_000_000, after: 700_000, copies: 0),
+                        .init(node: Samples.three, name: "n3", before: 0, after: 300_000, copies: 300_000),
+                    ],
+                    dangers: [.init(range: Samples.range, alive: [Samples.one], needed: 2)]))
+        ),
+        ("forgetMember", .forgetMember(ForgetMember(node: "n2"))),
+        ("done", .done),
+    ]
+
+    private static let copies: [(name: String, message: Message)] = {
+        var status = RepairStatus()
+        status.isRunning = true
+        status.rangesDone = 12
+        status.rangesTotal = 128
+        status.rangesFailed = 1
+        status.keysCompared = 100_000
+        status.keysRepaired = 3
+        status.bytes = 1 << 33
+        status.elapsedMs = 1_500
+        let some = AcceptedCell(ballot: Samples.ballot, cell: Samples.valueCell)
+        return [
+            ("rangeRequest", .rangeRequest(RangeRequest(range: Samples.range, after: nil, limit: 1_000))),
+            (
+                "rangeRequest further on",
+                .rangeRequest(RangeRequest(range: Samples.range, after: Key("drone/7"), limit: 1))
+            ),
+            (
+                "rangePage",
+                .rangePage(
+                    RangePage(
+                        items: [
+                            .init(key: Key("drone/7"), state: RegisterState(promised: Samples.later, accepted: some)),
+                            .init(key: Key("drone/8"), state: RegisterState(promised: Samples.ballot, accepted: nil)),
+                        ],
+                        hasMore: true))
+            ),
+            ("treeRequest", .treeRequest(TreeRequest(range: Samples.range, leaves: 1_024))),
+            ("tree", .tree(Tree(leaves: [0, .max, 1]))),
+            (
+                "collect",
+                .collect(
+                    Collect(
+                        items: [
+                            .init(key: Key("drone/7"), ballot: Samples.later),
+                            .init(key: Key("a"), ballot: Samples.ballot),
+                        ],
+                        isAgreed: false))
+            ),
+            ("collected", .collected(Collected(confirmed: [true, false]))),
+            ("repairRequest", .repairRequest(RepairRequest(begin: true))),
+            ("repairStatus", .repairStatus(status)),
+        ]
+    }()
 
     private static func decode(_ vector: FrameVector) throws -> Frame {
         let data = bytes(vector.hex)

@@ -8,6 +8,7 @@ enum Samples {
     static let cluster = ClusterID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210)
     static let one = NodeID(0x1111_1111_1111_1111)
     static let two = NodeID(0x2222_2222_2222_2222)
+    static let three = NodeID(0x3333_3333_3333_3333)
 
     static let node = PeerIdentity(
         role: .node, id: one, name: "n1", incarnation: milliseconds, address: "10.0.0.1:7000", zone: "a")
@@ -38,9 +39,20 @@ enum Samples {
     static let ring = Ring(
         clusterID: cluster, epoch: Epoch(3), replicationFactor: 3,
         members: [
-            RingMember(id: two, name: "n2", address: "10.0.0.2:7000", zone: "", virtualNodes: 1),
-            RingMember(id: one, name: "n1", address: "10.0.0.1:7000", zone: "a", virtualNodes: 64),
+            RingMember(id: two, name: "n2", address: "10.0.0.2:7000", zone: "", virtualNodes: 1), firstMember,
         ])
+    static let jointRing = Ring(
+        clusterID: cluster, epoch: Epoch(4), layout: ring.layout,
+        next: RingLayout(
+            replicationFactor: 2,
+            members: [
+                firstMember,
+                RingMember(id: three, name: "n3", address: "10.0.0.3:7000", zone: "b", virtualNodes: 1_024),
+            ]),
+        acceptors: [two])
+    private static let firstMember = RingMember(
+        id: one, name: "n1", address: "10.0.0.1:7000", zone: "a", virtualNodes: 64)
+    static let range = TokenRange(after: .max - 9, through: 1 << 62)
 
     static let partition = PartitionID(topic: TopicID(0x00C0_FFEE_00C0_FFEE), index: 5)
     static let topic = TopicInfo(

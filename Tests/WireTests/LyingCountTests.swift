@@ -14,6 +14,7 @@ import Testing
     @Test func listsOfEveryMessage() {
         let zeros = [UInt8](repeating: 0, count: 8)
         let partition = little(UInt64(1)) + little(UInt32(0))
+        let cluster = zeros + zeros + little(UInt32(1))
         // What comes before the count, the field's name, its limit, and the least bytes of an element.
         let cases: [(MessageType, before: [UInt8], field: String, max: Int, least: Int)] = [
             (.clusterState, little(UInt16(0)) + zeros + [0], "members", 65_536, 24),
@@ -24,6 +25,16 @@ import Testing
             (.fetched, little(UInt32(0)) + zeros + zeros, "batches", 65_536, 53),
             (.append, partition + little(UInt32(0)) + zeros + little(UInt32(0)) + zeros + zeros, "batches", 65_536, 53),
             (.found, zeros + zeros + little(UInt32(1)) + little(UInt16(1)), "members", 64, 16),
+            (.found, cluster + little(UInt16(1)) + little(UInt32(0)) + [0], "acceptors", 5, 8),
+            (.found, cluster + little(UInt16(1)) + little(UInt32(0)) + [1] + little(UInt16(1)), "members", 64, 16),
+            (.watchAnswer, [0], "items", 1_000, 29),
+            (.changedKeys, [], "keys", 1_000, 3),
+            (.ringPlan, little(UInt32(1)) + little(UInt16(1)), "shares", 128, 22),
+            (.ringPlan, little(UInt32(1)) + little(UInt16(1)) + little(UInt32(0)), "dangers", 65_536, 22),
+            (.rangePage, [], "items", 1_000, 20),
+            (.tree, [], "leaves", 1_024, 8),
+            (.collect, [], "items", 1_000, 19),
+            (.collected, [], "confirmed", 1_000, 1),
         ]
         for (type, before, field, max, least) in cases {
             let over = before + little(UInt32(max + 1))
@@ -88,7 +99,17 @@ import Testing
         #expect(
             refusal(.fetch, fetch + little(UInt32(30_001)))
                 == .overLimit(field: "wait in ms", found: 30_001, max: 30_000))
-        #expect(refusal(.error, little(UInt16(19)) + little(UInt16(0))) != nil)
+        #expect(refusal(.error, little(UInt16(22)) + little(UInt16(0))) != nil)
+        #expect(refusal(.watchRequest, [0, 0, 0] + little(WireLimits.watchWaitMsMax)) == nil)
+        #expect(refusal(.watchRequest, [0, 0, 0] + little(WireLimits.watchWaitMsMax + 1)) != nil)
+        let range = little(UInt64(1)) + little(UInt64(2))
+        for leaves in [0, 1_025] as [UInt16] { #expect(refusal(.treeRequest, range + little(leaves)) != nil) }
+        for limit in [0, 1_001] as [UInt32] { #expect(refusal(.rangeRequest, range + [0] + little(limit)) != nil) }
+        for change in [0, 6, 255] as [UInt8] {
+            #expect(
+                refusal(.changeRing, [change, 0])
+                    == .invalid(field: "ring change", found: "\(change)", expected: "1 to 5"))
+        }
         for partitions in [0, 1_025] as [UInt32] {
             let rest = little(UInt16(1)) + little(UInt16(0)) + little(UInt64(0)) + little(UInt64(0)) + [0]
             #expect(refusal(.createTopic, little(UInt16(0)) + little(partitions) + rest) != nil)
@@ -104,7 +125,10 @@ import Testing
             little(id) + [0, 0, 0, 0, 0, 0] + little(virtualNodes)
         }
         func ring(_ factor: UInt16, _ members: [[UInt8]]) -> [UInt8] {
-            cluster + little(factor) + little(UInt32(members.count)) + members.flatMap { $0 }
+            cluster + layout(factor, members) + [0] + little(UInt32(0))
+        }
+        func layout(_ factor: UInt16, _ members: [[UInt8]]) -> [UInt8] {
+            little(factor) + little(UInt32(members.count)) + members.flatMap { $0 }
         }
         #expect(refusal(.found, ring(1, [member(1), member(2)])) == nil)
         #expect(
@@ -113,6 +137,17 @@ import Testing
         #expect(
             refusal(.found, ring(1, [member(1), member(2), member(1)]))
                 == .invalid(field: "members", found: "\(NodeID(1)) twice", expected: "each member once"))
+        let one = cluster + layout(1, [member(1)])
+        #expect(refusal(.found, one + [1] + layout(1, [member(2)]) + little(UInt32(0))) == nil)
+        #expect(
+            refusal(.found, one + [1] + layout(0, [member(2)]))
+                == .invalid(field: "replication factor", found: "0", expected: "at least 1"))
+        #expect(refusal(.found, one + [1] + layout(1, [member(2), member(2)])) != nil)
+        let acceptors = little(UInt64(7)) + little(UInt64(7))
+        #expect(
+            refusal(.found, one + [0] + little(UInt32(2)) + acceptors)
+                == .invalid(
+                    field: "acceptors", found: "\(NodeID(7)) behind \(NodeID(7))", expected: "ids in order, each once"))
         #expect(refusal(.found, ring(1, [member(1, virtualNodes: 0)])) != nil)
         #expect(refusal(.found, ring(1, [member(1, virtualNodes: 1_025)])) != nil)
     }

@@ -95,6 +95,63 @@ import Wire
         }
     }
 
+    /// The greatest ring that a peer may send is taken in a moment: 65,536 tokens, and one zone that is met only once.
+    @Test func theGreatestRingIsComputedInOneWalk() {
+        let members = (1...64).map { number in
+            RingMember(
+                id: NodeID(UInt64(number)), name: "", address: "", zone: number == 1 ? "rare" : "common",
+                virtualNodes: number == 1 ? 1 : UInt16(WireLimits.virtualNodesMax))
+        }
+        let layout = RingLayout(replicationFactor: 3, members: members)
+        #expect(tokens.allSatisfy { layout.replicas(of: $0).contains(NodeID(1)) })
+        #expect(tokens.allSatisfy { Set(layout.replicas(of: $0)).count == 3 })
+    }
+
+    private func joint(_ before: Ring, _ after: Ring) -> Ring {
+        Ring(clusterID: .none, epoch: Epoch(2), layout: before.layout, next: after.layout)
+    }
+
+    @Test func aJointRingTellsWhatMoves() {
+        let ring = joint(ring(5), ring(6))
+        let new = NodeID(XXH64.hash([5]))
+        #expect(ring.member(new) != nil && ring.layout.member(new) == nil && ring.allMembers.count == 6)
+        var moves = 0
+        for token in tokens {
+            #expect(ring.replicas(of: token) == ring.layout.replicas(of: token))
+            guard let next = ring.nextReplicas(of: token) else { continue }
+            moves += 1
+            #expect(next.contains(new), "only the new member gets anything")
+        }
+        #expect(moves > 0 && moves < tokens.count)
+    }
+
+    @Test func segmentsCoverTheRingOnce() {
+        for ring in [ring(1, virtualNodes: 1), ring(4), joint(ring(4), ring(5)), joint(ring(4), ring(4, factor: 2))] {
+            let segments = ring.segments
+            #expect(abs(segments.map(\.range.share).reduce(0, +) - 1) < 1e-9)
+            for token in tokens {
+                let holding = segments.filter { $0.range.contains(token) }
+                #expect(holding.count == 1)
+                #expect(holding.first?.replicas == ring.replicas(of: token))
+                #expect(holding.first?.next == ring.nextReplicas(of: token))
+            }
+        }
+    }
+
+    @Test func rangesAreSplitWithoutGaps() {
+        for range in [TokenRange.all, TokenRange(after: .max - 99, through: 100), TokenRange(after: 7, through: 9)] {
+            for count in [1, 2, 3, 64, 1_024] {
+                let parts = range.split(into: count)
+                #expect(parts.count == count || parts == [range])
+                #expect(parts[0].after == range.after && parts[parts.count - 1].through == range.through)
+                for (part, next) in zip(parts, parts.dropFirst()) { #expect(part.through == next.after) }
+                for token in tokens where range.contains(token) {
+                    #expect(parts.count { $0.contains(token) } == 1)
+                }
+            }
+        }
+    }
+
     @Test func anEmptyRingHoldsNothing() {
         let ring = ring(0)
         #expect(ring.replicas == 0 && ring.replicas(of: 5).isEmpty && ring.member(NodeID(1)) == nil)

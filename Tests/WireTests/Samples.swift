@@ -14,6 +14,13 @@ enum Samples {
             RingMember(
                 id: NodeID(UInt64($0)), name: "n\($0)", address: "n\($0):7000", zone: "z\($0 % 3)", virtualNodes: 1)
         })
+    static let jointRing = Ring(
+        clusterID: ClusterID(high: 1, low: .max), epoch: Epoch(.max), layout: ring.layout,
+        next: RingLayout(
+            replicationFactor: 1,
+            members: [RingMember(id: NodeID(.max), name: text255, address: text255, zone: text255, virtualNodes: 2)]
+        ), acceptors: [1, 2, 3, 4, .max].map { NodeID($0) })
+    static let range = TokenRange(after: .max, through: 0)
     static let partition = PartitionID(topic: TopicID(.max), index: .max)
 
     static let cells: [Cell] = [
@@ -165,9 +172,116 @@ enum Samples {
         let empty = Ring(clusterID: .none, epoch: .none, replicationFactor: 1, members: [])
         messages += [.found(Found(ring: empty)), .found(Found(ring: ring))]
         messages += [.founded(Founded(agreed: true, ring: nil)), .founded(Founded(agreed: false, ring: ring))]
+        messages += [.founded(Founded(agreed: true, ring: jointRing)), .found(Found(ring: jointRing))]
+        messages += watching + changesOfTheRing + copies
         messages += [
             .gossip([]), .gossip(noise(WireLimits.gossipBytesMax)), .gossip([UInt8](repeating: 7, count: 5_000)),
         ]
+        return messages
+    }
+
+    private static var watching: [Message] {
+        let positions = [
+            nil, WatchPosition(time: .zero, after: nil), WatchPosition(time: HybridTime(.max), after: []),
+            WatchPosition(time: HybridTime(.max), after: key512.bytes),
+        ]
+        var messages = positions.flatMap { position in
+            [
+                Message.watchRequest(WatchRequest(prefix: [], position: position, waitMs: 0)),
+                .watchRequest(
+                    WatchRequest(prefix: key512.bytes, position: position, waitMs: WireLimits.watchWaitMsMax)),
+            ]
+        }
+        messages += positions.compactMap { $0 }.map {
+            .watchAnswer(WatchAnswer(isReset: false, items: [], position: $0))
+        }
+        messages.append(
+            .watchAnswer(
+                WatchAnswer(
+                    isReset: true,
+                    items: [ScanItem](
+                        repeating: ScanItem(key: Key([0]), cell: cells[0]), count: WireLimits.scanItemsMax),
+                    position: WatchPosition(time: .zero, after: [0]))))
+        messages += cells.map {
+            .watchAnswer(
+                WatchAnswer(
+                    isReset: true, items: [ScanItem(key: key512, cell: $0)],
+                    position: WatchPosition(time: .zero, after: nil)))
+        }
+        messages += [.subscribe(Subscribe(prefix: [])), .subscribe(Subscribe(prefix: key512.bytes))]
+        messages += [true, false].map { .subscribed(Subscribed(wasKnown: $0)) }
+        messages += [[], [Key](repeating: Key([0]), count: WireLimits.scanItemsMax), [key512]].map {
+            .changedKeys(ChangedKeys(keys: $0))
+        }
+        return messages
+    }
+
+    private static var changesOfTheRing: [Message] {
+        let changes: [RingChange] = [
+            .add(""), .add(text255), .remove(""), .remove(text255), .replace("", with: ""),
+            .replace(text255, with: text255), .replicationFactor(0), .replicationFactor(65_535), .abort,
+        ]
+        var messages = changes.flatMap { change in
+            [true, false].map { Message.changeRing(ChangeRing(change: change, dryRun: $0)) }
+        }
+        messages += [nil, ring, jointRing].map { .ringState(RingState(ring: $0)) }
+        messages += [.ringRequest, .done, .held(Held(epoch: .none)), .held(Held(epoch: Epoch(.max)))]
+        messages += ["", text255].map { .forgetMember(ForgetMember(node: $0)) }
+        messages.append(.ringPlan(RingPlan(epoch: .none, replicas: 0, shares: [], dangers: [])))
+        let nobody = RingPlan.Share(node: .none, name: "", before: 0, after: 0, copies: 0)
+        let all = RingPlan.Share(node: NodeID(.max), name: text255, before: .max, after: .max, copies: .max)
+        let bare = RingPlan.Danger(range: range, alive: [], needed: 0)
+        let full = RingPlan.Danger(range: .all, alive: (1...64).map { NodeID($0) }, needed: .max)
+        messages.append(
+            .ringPlan(
+                RingPlan(
+                    epoch: Epoch(.max), replicas: .max, shares: [all] + [RingPlan.Share](repeating: nobody, count: 127),
+                    dangers: [full, bare, bare])))
+        return messages
+    }
+
+    private static var copies: [Message] {
+        var messages: [Message] = [
+            .rangeRequest(RangeRequest(range: .all, after: nil, limit: 1)),
+            .rangeRequest(RangeRequest(range: range, after: key512, limit: 1_000)),
+            .rangePage(RangePage(items: [], hasMore: true)),
+            .rangePage(
+                RangePage(
+                    items: [RangePage.Item](
+                        repeating: .init(key: Key([0]), state: .empty), count: WireLimits.scanItemsMax),
+                    hasMore: false)),
+        ]
+        messages += cells.map {
+            let accepted = AcceptedCell(ballot: ballot, cell: $0)
+            return .rangePage(
+                RangePage(
+                    items: [.init(key: key512, state: RegisterState(promised: ballot, accepted: accepted))],
+                    hasMore: true))
+        }
+        messages += [1, 1_024].map { .treeRequest(TreeRequest(range: range, leaves: $0)) }
+        messages += [[], [UInt64](repeating: 0, count: 1_024), [1, .max]].map { .tree(Tree(leaves: $0)) }
+        messages += [true, false].flatMap { isAgreed in
+            [
+                [], [.init(key: key512, ballot: ballot)],
+                [.init(key: Key([0]), ballot: .zero), .init(key: Key([1]), ballot: ballot)],
+            ]
+            .map { Message.collect(Collect(items: $0, isAgreed: isAgreed)) }
+        }
+        messages += [[], [true, false], [Bool](repeating: true, count: 1_000)].map {
+            .collected(Collected(confirmed: $0))
+        }
+        messages += [true, false].map { .repairRequest(RepairRequest(begin: $0)) }
+        var status = RepairStatus()
+        messages.append(.repairStatus(status))
+        status.isRunning = true
+        status.rangesDone = 1
+        status.rangesTotal = .max
+        status.rangesFailed = 2
+        status.keysCompared = .max
+        status.keysRepaired = 3
+        status.bytes = 4
+        status.elapsedMs = .max
+        messages.append(.repairStatus(status))
         return messages
     }
 }

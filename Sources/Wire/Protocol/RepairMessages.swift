@@ -114,6 +114,14 @@ public struct Tree: Hashable, Sendable {
     /// Wraps the leaves.
     public init(leaves: [UInt64]) { self.leaves = leaves }
 
+    /// What a register with an accepted cell adds to its leaf, by exclusive or.
+    public static func hash(of key: Key, accepted ballot: Ballot) -> UInt64 {
+        var writer = ByteWriter(capacity: key.bytes.count + 16)
+        writer.raw(key.bytes)
+        writer.ballot(ballot)
+        return XXH64.hash(writer.bytes)
+    }
+
     func encode(into writer: inout ByteWriter) { writer.list(leaves) { $0.integer($1) } }
 
     init(from reader: inout ByteReader) throws(WireError) {

@@ -83,28 +83,44 @@ public struct RingLayout: Sendable, Equatable {
         return owned / Double(UInt64.max)
     }
 
+    /// The replica set that begins at every token. One walk backwards keeps the members in the order in which they are
+    /// met from the present token on, so a ring of thousands of tokens costs no more than a look at each member for each.
     private static func replicaSets(_ members: [RingMember], _ owners: [Int], _ wanted: Int) -> [[NodeID]] {
         let zoneNames = members.map(\.zone).sorted().reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
         let zones = members.map { zoneNames.firstIndex(of: $0.zone) ?? 0 }
-        return owners.indices.map { start in
-            var chosen: [Int] = []
-            chosen.reserveCapacity(wanted)
-            var usedZones: [Int] = []
-            var passedOver: [Int] = []
-            for step in owners.indices where chosen.count < wanted {
-                let owner = owners[(start + step) % owners.count]
-                guard !chosen.contains(owner), !passedOver.contains(owner) else { continue }
-                let isUsed = usedZones.contains(zones[owner])
-                if isUsed, usedZones.count < zoneNames.count {
-                    passedOver.append(owner)
-                    continue
-                }
-                if !isUsed { usedZones.append(zones[owner]) }
-                chosen.append(owner)
-            }
-            for owner in passedOver where chosen.count < wanted { chosen.append(owner) }
-            return chosen.map { members[$0].id }
+        var order: [Int] = []
+        func meet(_ owner: Int) {
+            if order.first == owner { return }
+            if let index = order.firstIndex(of: owner) { order.remove(at: index) }
+            order.insert(owner, at: 0)
         }
+        // Once around, so that the last token has the whole circle behind it.
+        for owner in owners.reversed() { meet(owner) }
+        var sets = [[NodeID]](repeating: [], count: owners.count)
+        for start in owners.indices.reversed() {
+            meet(owners[start])
+            sets[start] = preferred(order, zones, zoneNames.count, wanted).map { members[$0].id }
+        }
+        return sets
+    }
+
+    /// The first `wanted` members of `order`, one per zone as long as there are zones not yet used.
+    private static func preferred(_ order: [Int], _ zones: [Int], _ zoneCount: Int, _ wanted: Int) -> [Int] {
+        var chosen: [Int] = []
+        chosen.reserveCapacity(wanted)
+        var usedZones: [Int] = []
+        var passedOver: [Int] = []
+        for owner in order {
+            if chosen.count == wanted { break }
+            let isUsed = usedZones.contains(zones[owner])
+            if isUsed, usedZones.count < zoneCount {
+                passedOver.append(owner)
+                continue
+            }
+            if !isUsed { usedZones.append(zones[owner]) }
+            chosen.append(owner)
+        }
+        return chosen + passedOver.prefix(wanted - chosen.count)
     }
 
     private func firstIndex(atOrAfter token: UInt64) -> Int {
