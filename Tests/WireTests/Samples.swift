@@ -15,7 +15,8 @@ enum Samples {
                 id: NodeID(UInt64($0)), name: "n\($0)", address: "n\($0):7000", zone: "z\($0 % 3)", virtualNodes: 1)
         })
     static let jointRing = Ring(
-        clusterID: ClusterID(high: 1, low: .max), epoch: Epoch(.max), layout: ring.layout,
+        clusterID: ClusterID(high: 1, low: .max), epoch: Epoch(.max),
+        layout: RingLayout(replicationFactor: 65_535, members: Array(ring.members.prefix(2))),
         next: RingLayout(
             replicationFactor: 1,
             members: [RingMember(id: NodeID(.max), name: text255, address: text255, zone: text255, virtualNodes: 2)]
