@@ -54,7 +54,7 @@ extension Node {
         case .write(let change, let consistency):
             if change.isConditional || consistency == .serial {
                 if !runFast(id) { prepare(id, .change) }
-            } else if collisions.isHot(operations[id].key, nowMs: time.monotonicMs) {
+            } else if consistency == .quorum, collisions.isHot(operations[id].key, nowMs: time.monotonicMs) {
                 sound(id)
             } else {
                 overwrite(id)

@@ -238,6 +238,7 @@ extension Node {
             }
             counters.keysCopied += 1
             guard state != own else { return }
+            raiseCeiling(for: state.promised.time)
             let sequence = store.apply(.register(key, state))
             gate.wrote(key, sequence)
             copying.lastChange = sequence
