@@ -13,6 +13,7 @@ extension Node {
             .init(name: "ring_joint", value: isJoint ? 1 : 0),
             .init(name: "transfer_ranges_total", value: isJoint ? UInt64(copying.segments.count) : 0),
             .init(name: "transfer_ranges_done", value: isJoint ? UInt64(copying.done) : 0),
+            .init(name: "transfer_left_ms", value: isJoint ? copying.leftMs(nowMs: time.monotonicMs) : 0),
             .init(name: "ranges_muted", value: UInt64(muted.count)),
         ]
     }

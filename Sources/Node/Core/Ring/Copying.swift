@@ -12,6 +12,8 @@ struct Copying {
     var epoch = Epoch.none
     /// How many stretches are done.
     var done = 0
+    /// When this run of the node began, and how many were done then: what is left is estimated from it.
+    var began: (atMs: UInt64, done: Int) = (0, 0)
     /// The last key of the page before, in the stretch under way.
     var after: Key?
     /// Numbers the pages, so that a late answer finds nothing.
@@ -28,6 +30,13 @@ struct Copying {
     var nextMs: UInt64 = 0
     /// Everything copied is durable with this entry.
     var lastChange = JournalSequence.start
+
+    /// How long copying the rest takes if it goes on as it did, in milliseconds; 0 when nothing is known yet.
+    func leftMs(nowMs: UInt64) -> UInt64 {
+        let copied = done - began.done
+        guard copied > 0, done < segments.count else { return 0 }
+        return (nowMs - min(began.atMs, nowMs)) * UInt64(segments.count - done) / UInt64(copied)
+    }
 
     /// Whether the node has copied all that a joint epoch gives it, durably.
     func holdsAll(_ epoch: Epoch, durable: JournalSequence) -> Bool {
@@ -90,6 +99,7 @@ extension Node {
             fresh.segments = segments.filter { $0.mustCopy(identity.id, ring.layout, next) }
             let resumed = fact.flatMap { $0.epoch == ring.epoch ? $0 : nil }
             fresh.done = min(Int(resumed?.done ?? 0), fresh.segments.count)
+            fresh.began = (time.monotonicMs, fresh.done)
             if resumed?.hasCleared != true {
                 fresh.toClear = fresh.segments.filter { !$0.replicas.contains(identity.id) }.map(\.range)
             }
