@@ -76,6 +76,37 @@ import Wire
         await cluster.stop()
     }
 
+    @Test func aNodeThatHasLostTheOthersIsPassedOver() async throws {
+        let cluster = try await FakeCluster.start(3)
+        let key = try key(at: 1, cluster)
+        let store = cluster.store
+        try await cluster.withClient({ $0.refreshIntervalMs = 10 }) { client in
+            // Node 1 is cut off and calls the others dead, first of all; then they do as much of it.
+            cluster.nodes[0].script { message in
+                guard message == .clusterRequest else { return nil }
+                let ring = store.state.withLock { state in
+                    state.doubted = [NodeID(1)]
+                    return state.ring
+                }
+                let members = (ring?.members ?? []).map { member in
+                    MemberInfo(
+                        identity: PeerIdentity(
+                            role: .node, id: member.id, name: member.name, incarnation: 1, address: member.address),
+                        state: member.id == NodeID(1) ? .alive : .dead)
+                }
+                return .answer(
+                    .clusterState(ClusterState(name: "test", answeredBy: NodeID(1), ring: ring, members: members)))
+            }
+            await eventually("the word of node 1 has come") { !store.state.withLock { $0.doubted.isEmpty } }
+            await eventually("node 1 is passed over") {
+                cluster.nodes[0].forgetReceived()
+                for _ in 0..<20 { _ = try? await client.get(key) }
+                return cluster.nodes[0].received.isEmpty
+            }
+        }
+        await cluster.stop()
+    }
+
     @Test func aWriteLostAfterSendingIsUnknownAndNotRepeated() async throws {
         let cluster = try await FakeCluster.start(3)
         let key = try key(at: 1, cluster)

@@ -460,9 +460,22 @@ final class RouterEngine: @unchecked Sendable {
             return
         }
         cluster.withLock { $0 = state }
-        for member in state.members { nodes[member.identity.id]?.isDoubted = member.state != .alive }
+        judge(state)
         updateLinks(members: state.members)
         wake()
+    }
+
+    /// Takes a node's word on who lives. One that has lost most of the ring is itself what is cut off: it alone is
+    /// doubted then, since the others may well have a quorum among themselves. Otherwise a client that reaches all of
+    /// them would stay with the one that can do nothing, and ask nobody else.
+    private func judge(_ state: ClusterState) {
+        let alive = Set(state.members.lazy.filter { $0.state == .alive }.map(\.identity.id))
+        let ring = state.ring?.members ?? []
+        if !ring.isEmpty, ring.count(where: { alive.contains($0.id) }) * 2 <= ring.count {
+            nodes[state.answeredBy]?.isDoubted = true
+            return
+        }
+        for member in state.members { nodes[member.identity.id]?.isDoubted = member.state != .alive }
     }
 
     /// One link for every seed and every node that the members and the ring name; those of nobody are dropped.
