@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test sim bench verify fix packages swift
+.PHONY: help up test test-long sim bench verify fix packages swift
 
 # Flags for `stormo up`, as in: make up ARGS="--http 9000 --apps fleet"
 ARGS ?=
@@ -21,6 +21,7 @@ PACKAGES := liblz4-dev libsqlite3-dev libjs-leaflet libjs-chart.js
 help:
 	@echo "make up      build and run a cluster with its applications on this machine (Ctrl-C stops it)"
 	@echo "make test    build and run all tests"
+	@echo "make test-long  the same with many more rounds of faults"
 	@echo "make sim     run the core through SEEDS random histories of faults, checked for linearizability and lost records"
 	@echo "make bench   measure the cluster that runs by 'make up'"
 	@echo "make verify  check format and rules; writes nothing"
@@ -34,6 +35,10 @@ up: packages
 test: packages
 	swift build --build-tests
 	swift test --skip-build --no-parallel
+
+test-long: packages
+	swift build --build-tests
+	STORMO_LONG=1 swift test --skip-build --no-parallel
 
 sim: packages
 	swift build --build-tests

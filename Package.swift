@@ -135,7 +135,9 @@ let package = Package(
                 "FleetRules", "Energy", "EnergyRules", arguments, logging,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
-        tests("ProcessTests", ["Stormo", "StormoClient", "Wire", "WireTransport", nioCore, nioPosix, logging]),
+        tests(
+            "ProcessTests",
+            ["Stormo", "StormoClient", "Simulation", "Wire", "WireTransport", nioCore, nioPosix, logging]),
         tests("TidyTests", []),
     ]
 )

@@ -65,17 +65,22 @@ struct HTTPAnswer: Sendable, CustomStringConvertible {
 
 /// Calls one gateway.
 struct HTTPCaller: Sendable {
+    /// The gateway's address.
+    var host = "127.0.0.1"
     /// The gateway's port.
     let port: Int
     /// Headers of every call.
     var headers: [String: String] = [:]
+    /// How long an answer may take.
+    var timeoutSeconds = 10.0
 
-    /// One call on a connection of its own. `json` is the body. Throws when no whole answer comes within ten seconds.
+    /// One call on a connection of its own. `json` is the body. Throws `NotConnected` when nobody listens, another error
+    /// when no whole answer comes in time.
     @discardableResult
     func call(
         _ method: String, _ path: String, _ json: String? = nil, headers more: [String: String] = [:]
     ) async throws -> HTTPAnswer {
-        var fields = ["Host": "127.0.0.1:\(port)", "Connection": "close"]
+        var fields = ["Host": "\(host):\(port)", "Connection": "close"]
         if let json {
             fields["Content-Type"] = "application/json"
             fields["Content-Length"] = "\(json.utf8.count)"
@@ -88,17 +93,15 @@ struct HTTPCaller: Sendable {
 
     /// Sends bytes as they are and waits for an answer.
     func raw(_ bytes: [UInt8], what: String) async throws -> HTTPAnswer {
-        let socket = try await RawSocket.connect(port: port)
+        let socket = try await RawSocket.connect(host: host, port: port)
         defer { socket.close() }
         await socket.write(bytes)
-        var answer: HTTPAnswer?
-        try await eventually("the gateway at \(port) answers \(what)", within: 10) {
-            let isClosed = socket.isClosed
-            answer = HTTPAnswer(socket.bytes, isClosed: isClosed)
-            return answer?.isComplete ?? false || isClosed
+        let what = "the gateway at \(host):\(port) answers \(what)"
+        try await socket.wait(for: what, within: timeoutSeconds) {
+            HTTPAnswer(socket.bytes, isClosed: socket.isClosed)?.isComplete ?? false
         }
-        guard let answer else {
-            throw WaitedInVain(description: "the gateway at \(port) closed without an answer to \(what)")
+        guard let answer = HTTPAnswer(socket.bytes, isClosed: socket.isClosed), answer.isComplete else {
+            throw WaitedInVain(description: "the connection closed in vain: \(what)")
         }
         return answer
     }
@@ -131,8 +134,8 @@ final class EventStream: Sendable {
 
     /// Opens a stream; `lastEventID` resumes one.
     init(_ caller: HTTPCaller, _ path: String, lastEventID: String? = nil) async throws {
-        socket = try await RawSocket.connect(port: caller.port)
-        var head = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(caller.port)\r\nAccept: text/event-stream\r\n"
+        socket = try await RawSocket.connect(host: caller.host, port: caller.port)
+        var head = "GET \(path) HTTP/1.1\r\nHost: \(caller.host):\(caller.port)\r\nAccept: text/event-stream\r\n"
         if let lastEventID { head += "Last-Event-ID: \(lastEventID)\r\n" }
         await socket.write(Array("\(head)\r\n".utf8))
         let socket = socket

@@ -2,26 +2,34 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A bare TCP connection to a port of the loopback address: it writes what it is told and keeps what comes back.
+/// Nobody took the connection: nothing was sent.
+struct NotConnected: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A bare TCP connection: it writes what it is told and keeps what comes back.
 final class RawSocket: Sendable {
     private let received = Mutex((bytes: [UInt8](), closed: false))
     private let channel = Mutex<(any Channel)?>(nil)
+    private let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     private init() {}
 
     deinit { channel.withLock { $0 }?.close(promise: nil) }
 
-    /// Connects.
-    static func connect(port: Int) async throws -> RawSocket {
+    /// Connects; throws `NotConnected` when nobody listens.
+    static func connect(host: String = "127.0.0.1", port: Int) async throws -> RawSocket {
         let socket = RawSocket()
         let received = Receiver(socket)
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(received) }
-            }
-            .connect(host: "127.0.0.1", port: port).get()
-        socket.channel.withLock { $0 = channel }
-        return socket
+        do {
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(received) }
+                }
+                .connect(host: host, port: port).get()
+            socket.channel.withLock { $0 = channel }
+            return socket
+        } catch { throw NotConnected(description: "\(host):\(port): \(error)") }
     }
 
     /// What came so far.
@@ -41,8 +49,32 @@ final class RawSocket: Sendable {
     /// Closes both sides.
     func close() { channel.withLock { $0 }?.close(promise: nil) }
 
-    fileprivate func take(_ bytes: ByteBuffer) { received.withLock { $0.bytes += Array(bytes.readableBytesView) } }
-    fileprivate func end() { received.withLock { $0.closed = true } }
+    /// Returns when `condition` holds, looked at whenever something has come, or when the other side has closed; throws
+    /// after `seconds`. One waits at a time.
+    func wait(for what: String, within seconds: Double, _ condition: @escaping @Sendable () -> Bool) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                if condition() { return }
+                for await _ in changes where condition() || isClosed { return }
+            }
+            group.addTask {
+                try await Task.sleep(for: .seconds(seconds))
+                throw WaitedInVain(description: "waited \(seconds) s in vain: \(what)")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    fileprivate func take(_ bytes: ByteBuffer) {
+        received.withLock { $0.bytes += Array(bytes.readableBytesView) }
+        change.yield()
+    }
+
+    fileprivate func end() {
+        received.withLock { $0.closed = true }
+        change.yield()
+    }
 }
 
 /// Hands what arrives to the socket, without keeping the socket alive.

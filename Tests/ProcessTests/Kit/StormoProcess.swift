@@ -27,16 +27,27 @@ final class StormoProcess: Sendable {
         return own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex) + "/stormo"
     }()
 
-    /// Starts `stormo` with arguments. `environment` comes on top of a bare one.
-    init(_ name: String, _ arguments: [String], environment: [String: String] = [:], log: String) throws {
+    /// Starts `stormo` with arguments. `environment` comes on top of a bare one. `launcher` is a command that becomes
+    /// the program that its last arguments name, such as `prlimit`; empty to start the program itself.
+    convenience init(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], log: String,
+        launcher: [String] = []
+    ) throws {
+        try self.init(
+            name, command: launcher + [Self.binary] + arguments,
+            environment: environment.merging([InternalVariables.lifeline: "stdin"]) { $1 }, log: log)
+    }
+
+    /// Starts any program by its path and arguments.
+    init(_ name: String, command: [String], environment: [String: String] = [:], log: String) throws {
         self.name = name
         logPath = log
-        var variables = ["PATH": "/usr/bin:/bin", "HOME": "/tmp", InternalVariables.lifeline: "stdin"]
-        for (key, value) in environment { variables[key] = value }
+        let variables = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp"].merging(environment) { $1 }
         let ended = Ended()
         self.ended = ended
         pid = try ChildProcess.spawn(
-            ChildCommand(executable: Self.binary, arguments: arguments, environment: variables, logPath: log),
+            ChildCommand(
+                executable: command[0], arguments: Array(command.dropFirst()), environment: variables, logPath: log),
             lifeline: try Self.lifeline.get()
         ) { exit in ended.exit.withLock { $0 = exit } }
     }
@@ -86,12 +97,27 @@ final class StormoProcess: Sendable {
     }
 }
 
-/// Runs a command to its end.
+/// Runs `stormo` to its end.
 func runStormo(
     _ arguments: [String], environment: [String: String] = [:], in directory: TestDirectory, within seconds: Double = 30
 ) async throws -> (code: Int32, output: String) {
-    let process = try StormoProcess(
-        arguments.joined(separator: " "), arguments, environment: environment, log: directory.newPath("command.log"))
+    try await outcome(
+        of: StormoProcess(
+            arguments.joined(separator: " "), arguments, environment: environment,
+            log: directory.newPath("command.log")), within: seconds)
+}
+
+/// Runs a program of the system, by its path, to its end; throws when it fails.
+@discardableResult
+func runCommand(_ command: [String], in directory: TestDirectory, within seconds: Double = 30) async throws -> String {
+    let name = command.joined(separator: " ")
+    let (code, output) = try await outcome(
+        of: StormoProcess(name, command: command, log: directory.newPath("command.log")), within: seconds)
+    guard code == 0 else { throw WaitedInVain(description: "\(name) ended with code \(code): \(output)") }
+    return output
+}
+
+private func outcome(of process: StormoProcess, within seconds: Double) async throws -> (code: Int32, output: String) {
     switch try await process.waitForExit(within: seconds) {
     case .code(let code): return (code, process.log)
     case .signal(let number):

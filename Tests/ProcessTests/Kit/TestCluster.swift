@@ -4,53 +4,134 @@ import StormoClient
 import Synchronization
 import Wire
 
-/// Node processes on loopback that form a cluster, with clients to ask them.
+/// Where and how a node of a test runs.
+struct NodePlace: Sendable {
+    /// The address it listens on, without the port.
+    var address = "127.0.0.1"
+    /// Its port.
+    var port = 0
+    /// The command that becomes the node, as in `StormoProcess`.
+    var launcher: [String] = []
+    /// Its data directory; nil for one of the cluster's.
+    var data: String?
+    /// Variables of its environment.
+    var environment: [String: String] = [:]
+    /// Arguments beside the usual ones.
+    var arguments: [String] = []
+
+    /// Places on loopback, each with a free port.
+    static func loopback(_ count: Int) throws -> [NodePlace] {
+        try FreePorts.take(count).map { NodePlace(port: $0) }
+    }
+
+    /// Places on the hosts of a network of their own, in order.
+    static func hosts(of network: VirtualNetwork) -> [NodePlace] {
+        network.hosts.enumerated().map { index, host in
+            NodePlace(address: network.address(index + 1), port: 7_400, launcher: host.launcher)
+        }
+    }
+}
+
+/// Node processes that form a cluster, with clients to ask them.
 final class TestCluster: Sendable {
     /// Where everything is.
     let directory: TestDirectory
-    /// Each node's port.
-    let ports: [Int]
+    /// Where each node runs; what is changed counts from its next start.
+    let places: Mutex<[NodePlace]>
+    private let count: Int
     private let processes: Mutex<[StormoProcess?]>
+    private let gateways = Mutex<[StormoProcess]>([])
     private let clients = Mutex<[Task<Void, any Error>]>([])
 
-    private init(nodes: Int) throws {
-        directory = try TestDirectory()
-        ports = try FreePorts.take(nodes)
-        processes = Mutex(Array(repeating: nil, count: nodes))
+    /// The cluster secret, which nodes need that listen elsewhere than on loopback.
+    private let secret: String?
+
+    private init(_ places: [NodePlace], in directory: TestDirectory) {
+        self.directory = directory
+        self.places = Mutex(places)
+        count = places.count
+        secret = places.allSatisfy { $0.address.hasPrefix("127.") } ? nil : "the secret of these tests"
+        processes = Mutex(Array(repeating: nil, count: places.count))
     }
 
-    /// Starts a cluster, hands it to `body` with a client that is ready, and ends it however `body` ends.
+    /// Starts a cluster on loopback, hands it to `body` with a client that is ready, and ends it however `body` ends.
     static func with(nodes: Int = 3, _ body: (TestCluster, StormoClient) async throws -> Void) async throws {
-        let cluster = try TestCluster(nodes: nodes)
+        try await with(NodePlace.loopback(nodes), in: TestDirectory(), body)
+    }
+
+    /// Starts a cluster of nodes at the places given.
+    static func with(
+        _ places: [NodePlace], in directory: TestDirectory, _ body: (TestCluster, StormoClient) async throws -> Void
+    ) async throws {
+        let cluster = TestCluster(places, in: directory)
         defer { cluster.end() }
-        for index in 0..<nodes { try cluster.start(index) }
+        for index in places.indices { try cluster.start(index) }
         try await body(cluster, try await cluster.client())
     }
 
     private func end() {
         for client in clients.withLock({ $0 }) { client.cancel() }
-        for process in running { process.signal(SIGKILL) }
+        for process in running + gateways.withLock({ $0 }) { process.signal(SIGKILL) }
     }
 
-    /// `host:port` of each node.
-    var seeds: [String] { ports.map { "127.0.0.1:\($0)" } }
+    /// Each node's port.
+    var ports: [Int] { places.withLock { $0.map(\.port) } }
 
-    /// Where a node's data is.
-    func data(_ index: Int) -> String { "\(directory.path)/n\(index + 1)" }
+    /// `host:port` of each node.
+    var seeds: [String] { places.withLock { $0.map { "\($0.address):\($0.port)" } } }
+
+    /// Where a node's data is, as the node sees it.
+    func data(_ index: Int) -> String { places.withLock { $0[index].data } ?? "\(directory.path)/n\(index + 1)" }
+
+    private var environment: [String: String] { secret.map { ["STORMO_SECRET": $0] } ?? [:] }
 
     /// Arguments of a node.
     func arguments(_ index: Int) -> [String] {
         [
             "node", "--name", "n\(index + 1)", "--listen", seeds[index], "--seeds", seeds.joined(separator: ","),
-            "--bootstrap-expect", "\(ports.count)", "--data", data(index),
-        ]
+            "--bootstrap-expect", "\(count)", "--data", data(index),
+        ] + places.withLock { $0[index].arguments }
     }
 
     /// Starts a node that does not run; its output is appended to that of its former runs.
     func start(_ index: Int) throws {
+        let place = places.withLock { $0[index] }
         let process = try StormoProcess(
-            "n\(index + 1)", arguments(index), log: "\(directory.path)/n\(index + 1).log")
+            "n\(index + 1)", arguments(index),
+            environment: environment.merging(place.environment) { $1 },
+            log: "\(directory.path)/n\(index + 1).log", launcher: place.launcher)
         processes.withLock { $0[index] = process }
+    }
+
+    /// Starts a gateway to the nodes. Callers need the token of `http(_:)`.
+    func startGateway(_ place: NodePlace) throws -> StormoProcess {
+        let gateway = try StormoProcess(
+            "gateway",
+            [
+                "gateway", "--name", "gateway", "--listen", "\(place.address):\(place.port)", "--seeds",
+                seeds.joined(separator: ","), "--drain", "0s",
+            ] + place.arguments,
+            environment: environment.merging(
+                ["ADMIN_PASS": "correct horse battery", "ADMIN_TOKEN": Self.adminToken]
+            ) { $1 }.merging(place.environment) { $1 },
+            log: "\(directory.path)/gateway.log", launcher: place.launcher)
+        gateways.withLock { $0.append(gateway) }
+        return gateway
+    }
+
+    private static let adminToken = "the token of these tests"
+
+    /// A caller of a gateway that `startGateway` has started.
+    func http(_ place: NodePlace) -> HTTPCaller {
+        HTTPCaller(
+            host: place.address, port: place.port, headers: ["Authorization": "Bearer \(Self.adminToken)"])
+    }
+
+    /// Waits until a gateway serves.
+    func waitUntilReady(_ gateway: StormoProcess, at place: NodePlace) async throws {
+        try await eventually("\(gateway.name) is ready", [gateway] + running) {
+            try await http(place).call("GET", "/ready").status == 200
+        }
     }
 
     /// A node's present or last process.
@@ -66,7 +147,7 @@ final class TestCluster: Sendable {
 
     /// A client that is ready and knows at first only the nodes named (all when none is).
     func client(seeds: [String]? = nil) async throws -> StormoClient {
-        let client = try await Self.client(seeds: seeds ?? self.seeds, tasks: clients)
+        let client = connect(to: seeds ?? self.seeds)
         do { try await client.waitUntilReady(timeoutMs: 30_000) } catch {
             throw WaitedInVain(
                 description: "no cluster: \(error)\n"
@@ -75,24 +156,24 @@ final class TestCluster: Sendable {
         return client
     }
 
-    private static func client(seeds: [String], tasks: borrowing Mutex<[Task<Void, any Error>]>) async throws
-        -> StormoClient
-    {
+    /// A client that may not be ready, and knows at first only the nodes named.
+    func connect(to seeds: [String]) -> StormoClient {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let client = StormoClient(
             configuration: ClientConfiguration(
-                seeds: seeds, clusterName: "stormo", secret: [], role: .tool, name: "test"), logger: logger)
-        tasks.withLock { $0.append(Task { try await client.run() }) }
+                seeds: seeds, clusterName: "stormo", secret: Array((secret ?? "").utf8), role: .tool, name: "test"),
+            logger: logger)
+        clients.withLock { $0.append(Task { try await client.run() }) }
         return client
     }
 
     /// Waits until the cluster calls every node alive.
     func waitUntilWhole(_ client: StormoClient, within seconds: Double = 30) async throws {
-        try await eventually("all \(ports.count) nodes are alive", within: seconds, running) {
+        try await eventually("all \(count) nodes are alive", within: seconds, running) {
             guard let cluster = client.cluster, let ring = cluster.ring else { return false }
             let alive = Set(cluster.members.filter { $0.state == .alive }.map(\.identity.id))
-            return ring.members.count == ports.count && ring.members.allSatisfy { alive.contains($0.id) }
+            return ring.members.count == count && ring.members.allSatisfy { alive.contains($0.id) }
         }
     }
 }

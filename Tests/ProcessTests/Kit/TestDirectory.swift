@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 @testable import Stormo
@@ -31,18 +32,28 @@ final class TestDirectory: Sendable {
 
 /// Free ports of the loopback address, none given twice.
 enum FreePorts {
+    /// Where they are taken from: `STORMO_TEST_PORTS`, as in `20000-24999`, or most of those that the system gives to
+    /// nobody by itself.
+    private static let range: Range<Int> = {
+        let given = getenv("STORMO_TEST_PORTS").map { String(cString: $0).split(separator: "-").compactMap { Int($0) } }
+        guard let given, given.count == 2, given[0] < given[1] else { return 12_000..<31_000 }
+        return given[0]..<given[1]
+    }()
+
     // Somewhere else in every run, so that runs side by side seldom meet.
-    private static let next = Mutex(Int.random(in: 12_000..<30_000))
+    private static let next = Mutex(Int.random(in: range))
 
     /// As many as asked for.
     static func take(_ count: Int) throws -> [Int] {
         try next.withLock { next in
-            if next > 31_000 { next = 12_000 }
-            guard let ports = Ports.free(count, from: next), let last = ports.last else {
-                throw WaitedInVain(description: "no \(count) free ports from \(next) on")
+            for _ in 0..<2 {
+                if let ports = Ports.free(count, from: next), let last = ports.last, last < range.upperBound {
+                    next = last + 1
+                    return ports
+                }
+                next = range.lowerBound
             }
-            next = last + 1
-            return ports
+            throw WaitedInVain(description: "no \(count) free ports in \(range)")
         }
     }
 }
