@@ -88,6 +88,30 @@ import Wire
         try again.engine.close()
     }
 
+    @Test func underSteadyLoadMemoryAndTheWriteAheadLogStayBounded() throws {
+        let directory = TemporaryDirectory()
+        let memtable = 64 << 10
+        let test = try TestEngine(directory) { $0.memtableBytesMax = memtable }
+        var inMemory: UInt64 = 0
+        for number in 0..<20_000 {
+            test.apply(.register(Key("k\(number % 3_000)"), state(UInt64(number + 1), "\(number)")))
+            if number % 50 == 0 { test.engine.commit() }
+            // As the core does it: nothing is taken above a bound, then what is under way is awaited.
+            if test.engine.backlogBytes > memtable { test.until { test.engine.backlogBytes < memtable / 2 } }
+            inMemory = max(
+                inMemory, test.engine.statistics["memtable_bytes"] + test.engine.statistics["memtables_waiting_bytes"])
+            #expect(test.engine.frozen.count <= 1)
+        }
+        #expect(test.engine.statistics["memtable_waits_total"] > 0)
+        // The one that waits and the active one, each with its excess.
+        #expect(inMemory < UInt64(4 * memtable + 4_096), "\(inMemory)")
+        let log = try read(directory.path + "/state.sqlite-wal").count
+        #expect(log < 600 << 10, "\(log) bytes after \(test.engine.statistics["flushes_total"]) flushes")
+        test.drain()
+        for number in 17_000..<20_000 { #expect(try test.value("k\(number % 3_000)") == "\(number)") }
+        try test.engine.close()
+    }
+
     @Test func theCacheAnswersAndNeverWithSomethingOld() throws {
         let directory = TemporaryDirectory()
         let test = try TestEngine(directory)

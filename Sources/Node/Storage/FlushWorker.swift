@@ -22,7 +22,11 @@ final class FlushWorker: Sendable {
         // How often in a row a segment could not be prepared. Memtables go first then: they need less room, and each
         // of them frees segments.
         var prepareFailures = 0
-        var checkpoint = false
+        // Something was written that is not in the database file yet.
+        var needsCheckpoint = false
+        // The loop has not taken up the last event. Until then its view keeps a checkpoint from being complete, and the
+        // write-ahead log from beginning anew.
+        var viewIsBehind = false
         var closing = false
         var events: [FlushEvent] = []
     }
@@ -61,8 +65,8 @@ final class FlushWorker: Sendable {
     /// Asks for a segment. It goes before all other work: the journal may wait for it.
     func prepare(_ slot: JournalSlot) { mailbox.change { $0.prepares.append(slot) } }
 
-    /// Asks for the write-ahead log to be moved into the database file.
-    func checkpoint() { mailbox.change { $0.checkpoint = true } }
+    /// The loop has taken up all events: its view is of what is written, and it has let go of written memtables.
+    func viewMoved() { mailbox.change { $0.viewIsBehind = !$0.events.isEmpty } }
 
     /// What was finished since the last call.
     func takeEvents() -> [FlushEvent] {
@@ -77,20 +81,21 @@ final class FlushWorker: Sendable {
     func close() { mailbox.change { $0.closing = true } }
 
     /// The body of the thread. `journal` hears of segments that are ready or free.
+    ///
+    /// Each memtable is followed by a checkpoint, also when others wait: so the write-ahead log is never larger than
+    /// what one of them takes.
     func run(_ writer: consuming MemtableWriter, journal: JournalWorker) {
-        // Written memtables are given up only after the loop has let go of them: taking apart so many small values
-        // would stall it.
-        var written: [Memtable] = []
+        // Given up only after the loop has let go of it: taking apart so many small values would stall it.
+        var written: Memtable?
         while let work = next() {
             switch work {
             case .prepare(let slot): prepare(slot, journal)
             case .flush(let flush):
                 guard write(flush, &writer, journal) else { continue }
-                written.append(flush.memtable)
+                written = flush.memtable
             case .checkpoint:
-                written = []
-                // What a checkpoint cannot do now, the next one does; errors that stay show in the next flush.
-                try? writer.checkpoint()
+                if written != nil { written = nil }
+                guard persist({ () throws(FlushFailure) in try writer.checkpoint() }) else { continue }
                 if let bytes = try? writer.databaseBytes() { counters.sqliteBytes.store(bytes, ordering: .relaxed) }
                 report(.checkpointed)
             }
@@ -104,15 +109,21 @@ final class FlushWorker: Sendable {
             if !mailbox.prepares.isEmpty && (mailbox.prepareFailures == 0 || mailbox.flushes.isEmpty) {
                 return .prepare(mailbox.prepares.removeFirst())
             }
-            if !mailbox.flushes.isEmpty { return .flush(mailbox.flushes.removeFirst()) }
-            guard mailbox.checkpoint else { return nil }
-            mailbox.checkpoint = false
-            return .checkpoint
+            if mailbox.viewIsBehind { return nil }
+            if mailbox.needsCheckpoint {
+                mailbox.needsCheckpoint = false
+                return .checkpoint
+            }
+            return mailbox.flushes.isEmpty ? nil : .flush(mailbox.flushes.removeFirst())
         }
     }
 
     private func report(_ event: FlushEvent) {
-        mailbox.withLock { $0.events.append(event) }
+        mailbox.withLock { mailbox in
+            if case .flushed = event { mailbox.needsCheckpoint = true }
+            mailbox.viewIsBehind = true
+            mailbox.events.append(event)
+        }
         eventsWaiting.store(true, ordering: .releasing)
         notice.news()
     }

@@ -31,6 +31,7 @@ final class SQLiteDatabase: @unchecked Sendable {
             try execute("PRAGMA synchronous = FULL")
             // Checkpoints are asked for when no reader needs what they would leave behind.
             try execute("PRAGMA wal_autocheckpoint = 0")
+            try execute("PRAGMA journal_size_limit = \(Self.walBytesKept)")
             try execute("PRAGMA cell_size_check = ON")
             try execute("PRAGMA cache_size = -\(cacheBytes / 1_024)")
             try execute("PRAGMA temp_store = MEMORY")
@@ -100,6 +101,8 @@ final class SQLiteDatabase: @unchecked Sendable {
     }
 
     private static let busyMs: Int32 = 5_000
+    // Bytes of its file that the write-ahead log keeps when it begins anew: enough that it rarely has to grow again.
+    private static let walBytesKept = 64 << 20
 }
 
 /// A prepared statement of a connection.

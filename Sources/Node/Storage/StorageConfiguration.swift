@@ -12,9 +12,11 @@ package struct StorageConfiguration: Sendable, Hashable {
     /// Segments on disk, at least 2. When all of them wait for SQLite the journal takes no more, its backlog grows and
     /// the core refuses writes: this bounds the disk used and the time of a restart.
     package var journalSegmentsMax = 6
-    /// Bytes of the newest states in memory, with their overhead, before they are handed to the background. Up to
-    /// `journalSegmentsMax` such generations may wait.
+    /// Bytes of the newest states in memory, with their overhead, before they are handed to the background.
     package var memtableBytesMax = 64 << 20
+    /// Memtables that may wait for SQLite, 1 to 16. While so many do, the newest one grows beyond its size; what it has
+    /// too much counts as backlog, so that the core refuses writes before memory grows without bound.
+    package var memtablesWaitingMax = 1
 
     /// Bytes of the cache of registers read from SQLite; 0 switches it off.
     package var cacheBytesMax = 64 << 20
@@ -55,6 +57,8 @@ package struct StorageConfiguration: Sendable, Hashable {
             (2...64).contains(journalSegmentsMax), "journalSegmentsMax is \(journalSegmentsMax), expected 2 to 64")
         try require(
             memtableBytesMax >= 64 << 10, "memtableBytesMax is \(memtableBytesMax), expected at least \(64 << 10)")
+        try require(
+            (1...16).contains(memtablesWaitingMax), "memtablesWaitingMax is \(memtablesWaitingMax), expected 1 to 16")
         try require(cacheBytesMax >= 0, "cacheBytesMax is \(cacheBytesMax), expected 0 or more")
         try require(
             (0...1 << 30).contains(cacheItemsMax), "cacheItemsMax is \(cacheItemsMax), expected 0 to \(1 << 30)")

@@ -34,6 +34,8 @@ package final class StorageEngine: NodeStore {
     private var sequence: UInt64 = 0
     // Bytes that the active memtable has in the journal.
     private var journalledBytes = 0
+    /// Entries that came when the active memtable was full and could not be handed on.
+    private(set) var memtableWaits: UInt64 = 0
     private var isClosed = false
 
     init(_ parts: StorageParts) throws(StorageOpenError) {
@@ -107,9 +109,7 @@ package final class StorageEngine: NodeStore {
             facts[fact] = value
         case .append, .truncate, .log, .remove: logs.apply(entry, to: &active)
         }
-        if active.bytes >= configuration.memtableBytesMax || journalledBytes >= configuration.journalSegmentBytes {
-            freeze()
-        }
+        freezeIfFull()
         return JournalSequence(sequence)
     }
 
@@ -141,10 +141,13 @@ package final class StorageEngine: NodeStore {
     package func collect() {
         for event in background.takeEvents() {
             switch event {
-            case .flushed(let generation, let indexedBytes): written(generation, indexedBytes)
+            case .flushed(let generation, let indexedBytes):
+                written(generation, indexedBytes)
+                freezeIfFull()
             // The view moves to the database file, so that the write-ahead log can begin anew.
             case .checkpointed: reader.refresh()
             }
+            background.viewMoved()
         }
         for sealed in journal.takeSealed() {
             guard let memtable = frozen.first(where: { $0.generation == sealed.generation }) else { continue }
@@ -152,8 +155,10 @@ package final class StorageEngine: NodeStore {
         }
     }
 
-    /// See `NodeStore`.
-    package var backlogBytes: Int { pending.count + outgoingBytes + journal.inFlightBytes }
+    /// See `NodeStore`. What the active memtable holds above its size counts too: it waits for those before it.
+    package var backlogBytes: Int {
+        pending.count + outgoingBytes + journal.inFlightBytes + max(0, active.bytes - configuration.memtableBytesMax)
+    }
 
     /// See `NodeStore`.
     package var readOnlyReason: String? { health.reason }
@@ -182,6 +187,12 @@ package final class StorageEngine: NodeStore {
         pending = JournalBuffer()
     }
 
+    private func freezeIfFull() {
+        guard active.bytes >= configuration.memtableBytesMax || journalledBytes >= configuration.journalSegmentBytes
+        else { return }
+        if frozen.count < configuration.memtablesWaitingMax { freeze() } else { memtableWaits += 1 }
+    }
+
     private func freeze() {
         queuePending()
         outgoing.append(.seal(generation: active.generation))
@@ -200,6 +211,5 @@ package final class StorageEngine: NodeStore {
             logs.flushed(memtable, indexedBytes: indexedBytes)
             if !memtable.logs.isEmpty { reader.closeFiles() }
         }
-        background.checkpoint()
     }
 }

@@ -28,6 +28,7 @@ extension StorageEngine {
         add("memtable_bytes", active.bytes)
         add("memtables_waiting", frozen.count)
         add("memtables_waiting_bytes", frozen.reduce(0) { $0 + $1.bytes })
+        add("memtable_waits_total", memtableWaits)
         add("flushes_total", counters.flushes.value)
         add("flush_registers_total", counters.flushedRegisters.value)
         add("flush_us_total", counters.flushNs.value / 1_000)
