@@ -40,6 +40,8 @@ package struct CoreCounters: Sendable {
     package internal(set) var keysCleared: UInt64 = 0
     /// Requests refused since this node's own copy is not whole.
     package internal(set) var notWholeRefused: UInt64 = 0
+    /// States told to those who watch a prefix.
+    package internal(set) var watchEvents: UInt64 = 0
     /// Times the store could not give what it holds.
     package internal(set) var storeErrors: UInt64 = 0
     /// Batches appended as primary.
@@ -81,6 +83,7 @@ package struct CoreCounters: Sendable {
             .init(name: "transfer_ranges_copied_total", value: rangesCopied),
             .init(name: "keys_cleared_total", value: keysCleared),
             .init(name: "not_whole_refused_total", value: notWholeRefused),
+            .init(name: "watch_events_total", value: watchEvents),
             .init(name: "store_errors_total", value: storeErrors),
             .init(name: "batches_appended_total", value: batchesAppended),
             .init(name: "records_appended_total", value: recordsAppended),

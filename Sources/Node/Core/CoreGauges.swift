@@ -14,6 +14,8 @@ extension Node {
             .init(name: "transfer_ranges_total", value: isJoint ? UInt64(copying.segments.count) : 0),
             .init(name: "transfer_ranges_done", value: isJoint ? UInt64(copying.done) : 0),
             .init(name: "transfer_left_ms", value: isJoint ? copying.leftMs(nowMs: time.monotonicMs) : 0),
+            .init(name: "watches", value: UInt64(watches.count)),
+            .init(name: "watch_subscriptions", value: UInt64(subscriptions.count)),
             .init(name: "ranges_muted", value: UInt64(muted.count)),
         ]
     }

@@ -50,6 +50,25 @@ package struct CoreLimits: Sendable {
     package var copyBytesPerSecond = 32 << 20
     /// Registers that belong to others now and are dropped in one tick.
     package var clearKeysPerTick = 2_000
+    /// Prefixes that one node watches for its clients.
+    package var watchesMax = 1_024
+    /// Requests that may wait for changes of one prefix.
+    package var watchWaitersMax = 1_024
+    /// States of one prefix that are kept for those who watch it, and keys that may wait to be read; beyond it everybody
+    /// begins with a listing.
+    package var watchStatesMax = 10_000
+    /// Changed keys of one prefix that are read at a time.
+    package var watchReadsMax = 64
+    /// How often watches look for what is due, in milliseconds.
+    package var watchTickMs: UInt64 = 50
+    /// A key whose change may not have been told by all is looked at again after this time, in milliseconds.
+    package var watchRecheckMs: UInt64 = 500
+    /// A prefix that nobody has asked for in this time, in milliseconds, is watched no more.
+    package var watchIdleMs: UInt64 = 60_000
+    /// How long a replica tells its changes without being asked again, in milliseconds.
+    package var subscriptionMs: UInt64 = 9_000
+    /// Prefixes of other nodes that one replica tells its changes under.
+    package var subscriptionsMax = 4_096
     /// A primary that the membership has not met for this time since this node's start, in milliseconds, is taken for
     /// dead: long enough for all nodes of a cluster that starts to find each other.
     package var unseenMemberMs: UInt64 = 10_000

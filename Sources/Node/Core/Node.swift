@@ -11,7 +11,8 @@ package import Wire
 /// |---|---|
 /// | `Register/` | keys: acceptor rules, the coordinator of operations, listings |
 /// | `Log/` | topics: partitions, primaries, secondaries |
-/// | `Ring/` | the founding of the first ring |
+/// | `Ring/` | the founding of the first ring, its changes, copying |
+/// | `Watch/` | watches of prefixes |
 /// | `Journal/` | what is remembered, and what waits for it |
 package struct Node<Store: NodeStore> {
     /// This node as its peers know it.
@@ -58,6 +59,11 @@ package struct Node<Store: NodeStore> {
     var nextTickedPartition = 0
     var procedures: [ProcedureID: TopicProcedure] = [:]
     var nextProcedure: UInt64 = 0
+
+    // Watch/
+    var watches: [[UInt8]: Watch] = [:]
+    var nextWatchTickMs: UInt64 = 0
+    var subscriptions = Subscriptions()
 
     // Ring/
     var founding = Founding()
@@ -127,6 +133,7 @@ package struct Node<Store: NodeStore> {
             }
         case .channelClosed(let channel):
             forgetWaiters(of: channel)
+            forgetWatchers(of: channel)
         case .durable(let sequence):
             gate.advance(to: sequence)
             ceiling.durable(upTo: sequence)
@@ -163,6 +170,8 @@ package struct Node<Store: NodeStore> {
         tickSpreading()
         tickCopying()
         tickChanging()
+        tickSubscriptions()
+        tickWatches()
     }
 
     private mutating func receive(_ message: Message, _ header: FrameHeader, from peer: NodeID, on channel: ChannelID) {
@@ -200,10 +209,17 @@ package struct Node<Store: NodeStore> {
             start(.scan(request), key: Key(request.prefix), for: .client(channel, header.requestID))
         case .prepare, .accept, .replicaRead, .replicaScan:
             guard acceptEpoch(header, channel) else { return }
-            answerAsReplica(message, to: channel, header.requestID)
+            answerAsReplica(message, of: peer, to: channel, header.requestID)
+        case .subscribe:
+            guard acceptEpoch(header, channel) else { return }
+            answerAsReplica(message, of: peer, to: channel, header.requestID)
+        case .changedKeys(let changed):
+            receive(changed)
+        case .watchRequest(let request):
+            watch(request, for: channel, header.requestID)
         case .rangeRequest:
             guard Mutation.copyBeforeJointEpoch.isOn || acceptEpoch(header, channel) else { return }
-            answerAsReplica(message, to: channel, header.requestID)
+            answerAsReplica(message, of: peer, to: channel, header.requestID)
         case .changeRing(let request):
             changeRing(request, for: channel, header.requestID)
         case .ringRequest:

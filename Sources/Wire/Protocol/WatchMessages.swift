@@ -37,13 +37,16 @@ public struct WatchRequest: Hashable, Sendable {
 public struct WatchPosition: Hashable, Sendable {
     /// The moment, on the cluster's clock.
     public var time: HybridTime
-    /// The last key of a listing that is not finished; nil when it is.
+    /// The last key of a listing that is not finished, empty at its beginning; nil when it is finished.
     public var after: [UInt8]?
+    /// The node that told it: other nodes find changes in another order, so they begin with a listing.
+    public var node: NodeID
 
     /// Puts a position together.
-    public init(time: HybridTime, after: [UInt8]?) {
+    public init(time: HybridTime, after: [UInt8]?, node: NodeID) {
         self.time = time
         self.after = after
+        self.node = node
     }
 
     func encode(into writer: inout ByteWriter) {
@@ -52,11 +55,13 @@ public struct WatchPosition: Hashable, Sendable {
             $0.integer(UInt16($1.count))
             $0.raw($1)
         }
+        writer.integer(node.rawValue)
     }
 
     init(from reader: inout ByteReader) throws(WireError) {
         time = HybridTime(try reader.integer("position"))
         after = try reader.optional("after") { reader throws(WireError) in try reader.bounded("after") }
+        node = NodeID(try reader.integer("node id"))
     }
 }
 

@@ -414,9 +414,14 @@ extension Node {
 
     mutating func finish(_ id: OperationID, _ result: OperationResult) {
         let operation = operations[id]
+        let key = operation.key
         let wasQueued = if case .queued = operation.phase { true } else { false }
         if !linger(id, after: result) { operations.remove(id) }
-        give(result, to: operation.origin, stampMs: operation.stampMs)
+        if case .watchPage(let page) = operation.origin {
+            watchPageListed(page, result, prefix: key.bytes)
+        } else {
+            give(result, to: operation.origin, stampMs: operation.stampMs)
+        }
         switch operation.goal {
         case .scan, .gather, .read(.local): return
         default: leaveQueue(operation, wasQueued: wasQueued)
@@ -464,6 +469,9 @@ extension Node {
         case .ring(let step): ringStepDone(step, result)
         case .copyPage(let run): copyPageGathered(run, result)
         case .copyKey(let run, let key): copyKeySettled(run, key, result)
+        case .watchPage(let page): watchPageListed(page, result, prefix: [])
+        case .watchKey(let prefix, let key): watchKeyRead(prefix, key, result)
+        case .watchSubscribe(let prefix): watchSubscribed(prefix, result)
         case .nobody: break
         }
     }

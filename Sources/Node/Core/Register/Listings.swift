@@ -98,7 +98,9 @@ extension Node {
             bytes += key.bytes.count
             if case .value(let value) = newest.cell.content { bytes += value.count }
             if set.isQuorum(holders) {
-                if newest.cell.value(atMs: operations[id].stampMs) != nil {
+                if operations[id].listsTombstones {
+                    listing.items.append((key, newest.cell.judged(atMs: operations[id].stampMs)))
+                } else if newest.cell.value(atMs: operations[id].stampMs) != nil {
                     listing.items.append((key, newest.cell))
                 }
             } else {
@@ -122,7 +124,9 @@ extension Node {
         else { return }
         switch result {
         case .read(let accepted):
-            if var cell = accepted?.cell, cell.value(atMs: operations[id].stampMs) != nil {
+            if let cell = accepted?.cell, operations[id].listsTombstones {
+                listing.items[item].cell = cell.judged(atMs: operations[id].stampMs)
+            } else if var cell = accepted?.cell, cell.value(atMs: operations[id].stampMs) != nil {
                 if request.keysOnly { cell.content = .value([]) }
                 listing.items[item].cell = cell
             }

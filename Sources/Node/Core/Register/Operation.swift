@@ -17,6 +17,12 @@ enum OperationOrigin {
     case copyPage(UInt64)
     /// A key of that page whose copies differ.
     case copyKey(UInt64, Key)
+    /// A page of a listing that begins a watch.
+    case watchPage(WatchPage)
+    /// A changed key of a watched prefix.
+    case watchKey([UInt8], Key)
+    /// The members that are to tell their changes under a prefix.
+    case watchSubscribe([UInt8])
     /// Nobody.
     case nobody
 }
@@ -177,6 +183,12 @@ final class Operation {
     var isConditional: Bool {
         guard case .write(let change, _) = goal else { return false }
         return change.isConditional
+    }
+
+    /// Whether a listing tells deletions too.
+    var listsTombstones: Bool {
+        if case .watchPage = origin { return true }
+        return false
     }
 
     /// Whether it only reads, so that others that read may run beside it.

@@ -4,14 +4,16 @@ import Wire
 /// durable.
 extension Node {
     /// Answers another node's register message.
-    mutating func answerAsReplica(_ message: Message, to channel: ChannelID, _ request: RequestID) {
-        let (reply, sequence) = durably(replicaAnswer(message))
+    mutating func answerAsReplica(
+        _ message: Message, of peer: NodeID, to channel: ChannelID, _ request: RequestID
+    ) {
+        let (reply, sequence) = durably(replicaAnswer(message, of: peer))
         hold(.output(.reply(channel, request, reply)), until: sequence)
     }
 
     /// Answers this node's own coordinator.
     mutating func answerOwn(_ message: Message, _ request: RequestID) {
-        let (reply, sequence) = durably(replicaAnswer(message))
+        let (reply, sequence) = durably(replicaAnswer(message, of: identity.id))
         hold(.own(request, reply), until: sequence)
     }
 
@@ -33,12 +35,13 @@ extension Node {
         }
     }
 
-    private mutating func replicaAnswer(_ message: Message) -> (Message, JournalSequence?) {
+    private mutating func replicaAnswer(_ message: Message, of peer: NodeID) -> (Message, JournalSequence?) {
         do throws(StoreError) {
             if let key = message.registerKey, key.isLocal, !RingRegister.isOne(key) {
                 return (.error(ErrorMessage(code: .invalid, detail: "a key of \(identity.name)'s own")), nil)
             }
             switch message {
+            case .subscribe(let request): return (subscribe(request, for: peer), nil)
             case .prepare(let prepare):
                 if let refusal = refusalIfNotWhole(prepare.key) { return (refusal, nil) }
                 let state = try store.register(prepare.key)
@@ -119,6 +122,9 @@ extension Node {
         raiseCeiling(for: state.promised.time)
         let sequence = store.apply(.register(key, state))
         gate.wrote(key, sequence)
+        if !subscriptions.isEmpty, !key.isLocal, case .accepted = decision.reply {
+            subscriptions.changed(key, keysMax: limits.watchStatesMax)
+        }
         return (decision.reply, sequence)
     }
 }

@@ -78,6 +78,7 @@ extension Node {
         if let former { forgetRingRegisters(from: former.epoch, to: ring.epoch) }
         beginCopying()
         operationsRestart()
+        restartWatches()
     }
 
     private mutating func describe(_ ring: Ring, after former: Ring?) {
