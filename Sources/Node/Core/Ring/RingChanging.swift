@@ -41,16 +41,6 @@ extension Node {
         } catch { refuse(channel, id, error.code, error.detail) }
     }
 
-    private struct RingRefusal: Error {
-        let code: ErrorCode
-        let detail: String
-
-        init(_ code: ErrorCode, _ detail: String) {
-            self.code = code
-            self.detail = detail
-        }
-    }
-
     /// The layout that a change leads to.
     private func target(of change: RingChange, _ ring: Ring) throws(RingRefusal) -> RingLayout {
         if case .abort = change {
@@ -251,5 +241,16 @@ extension Ring.Segment {
         guard replicas.contains(node) else { return true }
         let kept = next.count { replicas.contains($0) }
         return kept >= new.quorum && new.quorum + old.quorum <= replicas.count
+    }
+}
+
+// Outside of the generic type: the optimizer of Swift 6.3.1 crashes on typed errors that depend on its parameter.
+private struct RingRefusal: Error {
+    let code: ErrorCode
+    let detail: String
+
+    init(_ code: ErrorCode, _ detail: String) {
+        self.code = code
+        self.detail = detail
     }
 }
