@@ -42,6 +42,14 @@ package struct CoreCounters: Sendable {
     package internal(set) var notWholeRefused: UInt64 = 0
     /// States told to those who watch a prefix.
     package internal(set) var watchEvents: UInt64 = 0
+    /// Hints left for replicas that missed an accept.
+    package internal(set) var hintsLeft: UInt64 = 0
+    /// Hints whose target has what they stood for.
+    package internal(set) var hintsReplayed: UInt64 = 0
+    /// Hints that a later one of the same register and target stands for.
+    package internal(set) var hintsSuperseded: UInt64 = 0
+    /// Hints not kept, or not any longer: there were too many bytes of them, or they were too old.
+    package internal(set) var hintsDropped: UInt64 = 0
     /// Times the store could not give what it holds.
     package internal(set) var storeErrors: UInt64 = 0
     /// Batches appended as primary.
@@ -84,6 +92,10 @@ package struct CoreCounters: Sendable {
             .init(name: "keys_cleared_total", value: keysCleared),
             .init(name: "not_whole_refused_total", value: notWholeRefused),
             .init(name: "watch_events_total", value: watchEvents),
+            .init(name: "hints_left_total", value: hintsLeft),
+            .init(name: "hints_replayed_total", value: hintsReplayed),
+            .init(name: "hints_superseded_total", value: hintsSuperseded),
+            .init(name: "hints_dropped_total", value: hintsDropped),
             .init(name: "store_errors_total", value: storeErrors),
             .init(name: "batches_appended_total", value: batchesAppended),
             .init(name: "records_appended_total", value: recordsAppended),

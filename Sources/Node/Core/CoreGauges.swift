@@ -4,6 +4,7 @@ extension Node {
     /// What stands where at the moment, by name.
     package var gauges: [NodeStatistics.Item] {
         let isJoint = ring?.next != nil
+        let hintFigures = hintFigures
         return [
             .init(name: "operations_in_flight", value: UInt64(operations.count - lingering)),
             .init(name: "operations_lingering", value: UInt64(lingering)),
@@ -16,10 +17,13 @@ extension Node {
             .init(name: "transfer_left_ms", value: isJoint ? copying.leftMs(nowMs: time.monotonicMs) : 0),
             .init(name: "watches", value: UInt64(watches.count)),
             .init(name: "watch_subscriptions", value: UInt64(subscriptions.count)),
+            .init(name: "hints_pending", value: UInt64(hintFigures.pending)),
+            .init(name: "hints_bytes", value: UInt64(hintFigures.bytes)),
+            .init(name: "hints_oldest_ms", value: hintFigures.oldestMs),
             .init(name: "ranges_muted", value: UInt64(muted.count)),
         ]
     }
 
-    /// Whether requests are being worked on.
-    package var isBusy: Bool { operations.count > lingering || gate.count > 0 }
+    /// Whether requests are being worked on. What is done behind the scenes goes on after a restart.
+    package var isBusy: Bool { operations.count > lingering + hints.inFlight || gate.count > 0 }
 }

@@ -26,6 +26,24 @@ package struct CoreLimits: Sendable {
     package var promisedPathsMax = 16_384
     /// Writes that are answered and still wait for their last replicas; beyond it these get their hints at once.
     package var lingeringMax = 4_096
+    /// Bytes of hints that are kept for one replica; beyond it they are dropped and the rest is left to anti-entropy.
+    package var hintBytesMax = 1 << 30
+    /// How old a hint may become, in milliseconds: a replica that was away longer has to be compared anyway.
+    package var hintAgeMaxMs: UInt64 = 10_800_000
+    /// Hints that one node delivers in a second, so that a replica that comes back can also serve.
+    package var hintsPerSecond: UInt64 = 2_000
+    /// Hints that one node delivers at a time.
+    package var hintsInFlightMax = 64
+    /// How long the delivery to a target rests after one has failed, in milliseconds.
+    package var hintRetryPauseMs: UInt64 = 1_000
+    /// How long hints rest that could not be read from the store, in milliseconds: the operator hears of it each time.
+    package var hintUnreadablePauseMs: UInt64 = 60_000
+    /// How often the oldest hints are looked at, in milliseconds.
+    package var hintLookMs: UInt64 = 1_000
+    /// Hints read from the store at a time.
+    package var hintPageItems = 256
+    /// About how many bytes of hints are read from the store at a time.
+    package var hintPageBytes = 1 << 20
     /// How long a tombstone and a promise are kept at least, in milliseconds: nothing that was sent before may still be on
     /// its way.
     package var graceMs: UInt64 = 86_400_000

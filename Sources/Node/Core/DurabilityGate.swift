@@ -11,6 +11,8 @@ struct DurabilityGate {
         case own(RequestID, Message)
         /// A partition's log is durable up to an offset, under the log it had then.
         case log(PartitionID, generation: UInt64, end: Offset)
+        /// The hints that stand for the copies of a put.
+        case hinted(OperationID)
     }
 
     private var waiting: Deque<(sequence: JournalSequence, release: Release)> = []

@@ -13,6 +13,7 @@ package import Wire
 /// | `Log/` | topics: partitions, primaries, secondaries |
 /// | `Ring/` | the founding of the first ring, its changes, copying |
 /// | `Watch/` | watches of prefixes |
+/// | `Repair/` | what replicas missed, and how it reaches them |
 /// | `Journal/` | what is remembered, and what waits for it |
 package struct Node<Store: NodeStore> {
     /// This node as its peers know it.
@@ -72,6 +73,9 @@ package struct Node<Store: NodeStore> {
     var copying = Copying()
     /// Stretches for which this node does not answer as a replica.
     var muted: [TokenRange] = []
+
+    // Repair/
+    var hints = HintTable()
 
     /// A node over what its store has found on disk. `randomSeed` spreads the pauses of colliding proposers.
     package init(
@@ -153,6 +157,7 @@ package struct Node<Store: NodeStore> {
                 case .own(let request, let message): ownAnswers.append((request, message))
                 case .log(let partition, let generation, let end):
                     logDurable(partition, generation: generation, end: end)
+                case .hinted(let id): hinted(id)
                 }
             } else if let (request, message) = ownAnswers.popFirst() {
                 answered(request, by: identity.id, message, sentMs: clock.latest.milliseconds)
@@ -172,6 +177,7 @@ package struct Node<Store: NodeStore> {
         tickChanging()
         tickSubscriptions()
         tickWatches()
+        tickHints()
     }
 
     private mutating func receive(_ message: Message, _ header: FrameHeader, from peer: NodeID, on channel: ChannelID) {

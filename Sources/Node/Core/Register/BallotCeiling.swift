@@ -7,7 +7,7 @@ import Wire
 /// idle node writes nothing.
 struct BallotCeiling {
     /// Ballots of earlier runs are not above this.
-    private let floor: HybridTime
+    let floor: HybridTime
     private var ceiling = HybridTime.zero
     private var raising: (to: HybridTime, at: JournalSequence)?
     /// Operations that wait for a ballot.

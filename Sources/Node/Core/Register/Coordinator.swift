@@ -38,7 +38,7 @@ extension Node {
             counters.scans += 1
             return run(id)
         case .gather, .read(.local): return run(id)
-        case .read: counters.reads += 1
+        case .read, .deliver: counters.reads += 1
         case .write: counters.writes += 1
         }
         let isRead = operation.isRead
@@ -49,7 +49,7 @@ extension Node {
     private mutating func run(_ id: OperationID) {
         switch operations[id].goal {
         case .read(.local), .read(.one): readOne(id)
-        case .read(.serial): prepare(id, .read)
+        case .read(.serial), .deliver: prepare(id, .read)
         case .read: read(id)
         case .write(let change, let consistency):
             if change.isConditional || consistency == .serial {
@@ -201,7 +201,7 @@ extension Node {
                 acceptFailed(id, commit)
             }
         case .lingering: lingerOn(id)
-        case .queued, .pausing: break
+        case .queued, .pausing, .hinting: break
         }
     }
 
@@ -219,7 +219,9 @@ extension Node {
     private mutating func overwrite(_ id: OperationID) {
         guard case .write(let change, _) = operations[id].goal else { return }
         operations[id].phase = .accepting(.ownWrite)
-        guard operations[id].isEnough(reachableBits(id)) else { return refuseUnreachable(id) }
+        guard operations[id].isEnough(reachableBits(id)) else {
+            return operations[id].takesHints ? keepAsHints(id) : refuseUnreachable(id)
+        }
         guard let ballot = freshBallot() else { return ballotsHeld(id) }
         guard case .write(let cell) = change.evaluate(current: nil, ballot: ballot, stampMs: operations[id].stampMs)
         else {
@@ -259,7 +261,8 @@ extension Node {
 
     /// A quorum has promised: what follows depends on why it was asked.
     private mutating func prepared(_ id: OperationID, _ purpose: Operation.Purpose) {
-        let newest = operations[id].newest?.cell
+        var newest = operations[id].newest?.cell
+        if case .deliver(let kept) = operations[id].goal, kept.version > newest?.version ?? .zero { newest = kept }
         switch purpose {
         case .read:
             guard var newest else { return finish(id, .read(nil)) }
@@ -329,6 +332,7 @@ extension Node {
     private mutating func acceptFailed(_ id: OperationID, _ commit: Operation.Commit) {
         if operations[id].seen > operations[id].ballot { collisions.note(operations[id].key, nowMs: time.monotonicMs) }
         if case .then = commit { return again(id, purposeAnew(id)) }
+        if operations[id].takesHints { return keepAsHints(id) }
         if case .write(_, .all) = operations[id].goal {
             return finishUnknown(
                 id,
@@ -357,7 +361,9 @@ extension Node {
         _ = clock.merge(operations[id].seen.time, physicalMs: time.wallMs)
         if operations[id].versions.isEmpty {
             let isLoaded = operations[id].failure.map { $0.0 == .overloaded || $0.0 == .readOnly } ?? false
-            if isLoaded || !operations[id].replicaSet.isQuorum(reachableBits(id)) { return refuseUnreachable(id) }
+            let reachable = reachableBits(id)
+            let isEnough = operations[id].needsOneCopy ? reachable != 0 : operations[id].replicaSet.isQuorum(reachable)
+            if isLoaded || !isEnough { return refuseUnreachable(id) }
         }
         operations[id].attempts += 1
         let bound = min(limits.retryPauseMaxMs, 1 << UInt64(min(operations[id].attempts, 10)))
@@ -373,7 +379,7 @@ extension Node {
         return bits
     }
 
-    private mutating func ballotsHeld(_ id: OperationID) {
+    mutating func ballotsHeld(_ id: OperationID) {
         operations[id].phase = .pausing(untilMs: .max, purposeAnew(id))
         ceiling.hold(id)
     }
@@ -407,7 +413,7 @@ extension Node {
             ))
     }
 
-    private mutating func finishUnknown(_ id: OperationID, _ why: String) {
+    mutating func finishUnknown(_ id: OperationID, _ why: String) {
         counters.outcomesUnknown += 1
         finish(id, .failed(.outcomeUnknown, "the write may or may not take effect: \(why)"))
     }
@@ -472,6 +478,7 @@ extension Node {
         case .watchPage(let page): watchPageListed(page, result, prefix: [])
         case .watchKey(let prefix, let key): watchKeyRead(prefix, key, result)
         case .watchSubscribe(let prefix): watchSubscribed(prefix, result)
+        case .hint(let place): hintStepDone(place, result)
         case .nobody: break
         }
     }
@@ -553,7 +560,7 @@ extension Node {
                 operations[id].replicaSet = replicaSet(of: operations[id].key)
             }
             switch operations[id].phase {
-            case .queued, .pausing, .lingering: break
+            case .queued, .pausing, .lingering, .hinting: break
             case .preparing(let purpose):
                 // An answer to the old round must find nothing.
                 operations[id].round = operations.nextRound(of: id)

@@ -7,6 +7,8 @@ extension Node {
     mutating func linger(_ id: OperationID, after result: OperationResult) -> Bool {
         let operation = operations[id]
         guard case .accepting = operation.phase, operation.proposal != nil else { return false }
+        // The hint that is being delivered stays until it is; another one for the same would only multiply.
+        if case .deliver = operation.goal { return false }
         switch result {
         case .read, .written: break
         default: return false

@@ -23,6 +23,8 @@ enum OperationOrigin {
     case watchKey([UInt8], Key)
     /// The members that are to tell their changes under a prefix.
     case watchSubscribe([UInt8])
+    /// A hint that is being delivered, by the place where it is kept.
+    case hint(Key)
     /// Nobody.
     case nobody
 }
@@ -52,6 +54,8 @@ final class Operation {
         case read(Consistency)
         case write(RegisterChange, Consistency)
         case scan(ScanRequest)
+        /// Reads surely, and counts a cell that a hint has kept as one more copy.
+        case deliver(Cell)
         /// Asks nodes one question and hands their answers on.
         case gather(Message, ReplicaSet)
     }
@@ -96,6 +100,8 @@ final class Operation {
         case scanning
         /// Waits for answers to hand on.
         case gathering
+        /// No replica has taken it; it is answered when its hints are durable.
+        case hinting
         /// It has been answered; the last replicas' acknowledgements may still come.
         case lingering
     }
@@ -174,6 +180,18 @@ final class Operation {
         case .all: return bits == replicaSet.all
         default: return replicaSet.isQuorum(bits)
         }
+    }
+
+    /// Whether it is a put that one copy is enough for; it has no order among other writes to keep.
+    var needsOneCopy: Bool {
+        guard case .write(let change, let consistency) = goal else { return false }
+        return (consistency == .one || consistency == .any) && !change.isConditional
+    }
+
+    /// Whether a durable hint counts as a copy.
+    var takesHints: Bool {
+        guard case .write(_, .any) = goal else { return false }
+        return needsOneCopy
     }
 
     /// Replicas that were asked and have not answered.

@@ -31,7 +31,7 @@ extension Node {
         switch release {
         case .output(let output): outputs.append(output)
         case .own(let request, let message): ownAnswers.append((request, message))
-        case .log: break
+        case .log, .hinted: break
         }
     }
 

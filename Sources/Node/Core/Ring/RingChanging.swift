@@ -146,7 +146,7 @@ extension Node {
             dangers: Array(dangers.prefix(WireLimits.listItemsMax)))
     }
 
-    private func isAlive(_ node: NodeID) -> Bool {
+    func isAlive(_ node: NodeID) -> Bool {
         node == identity.id || isReachable(node) && members.contains { $0.identity.id == node && $0.state == .alive }
     }
 
