@@ -372,7 +372,7 @@ RING_CHANGE = Union(
     abort=(5, Struct()))
 SHARE = Struct(node=U64, name=Text(), before=U32, after=U32, copies=U32)
 DANGER = Struct(range=RANGE, alive=List(U64, 64), needed=U16)
-WATCH_POSITION = Struct(time=U64, after=Opt(PREFIX))
+WATCH_POSITION = Struct(time=U64, after=Opt(PREFIX), node=U64)
 KEY_AND_CELL = Struct(key=KEY, cell=CELL)
 ERROR_CODES = set(range(1, 22)) | set(range(32, 38))
 

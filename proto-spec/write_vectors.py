@@ -144,13 +144,13 @@ FRAMES = [
                                   "resume_after": hexed("b")}, {"flags": 1, "request_id": 6}),
     ("watchRequest from the beginning", "watchRequest", {"prefix": "", "position": None, "wait_ms": 0}, {"request_id": 19}),
     ("watchRequest", "watchRequest", {
-        "prefix": hexed("drone/"), "position": {"time": TIME, "after": None}, "wait_ms": 60_000}, {"request_id": 19}),
+        "prefix": hexed("drone/"), "position": {"time": TIME, "after": None, "node": 0x1111111111111111}, "wait_ms": 60_000}, {"request_id": 19}),
     ("watchRequest within a listing", "watchRequest", {
-        "prefix": hexed("drone/"), "position": {"time": TIME, "after": hexed("drone/7")}, "wait_ms": 10_000}, {"request_id": 19}),
+        "prefix": hexed("drone/"), "position": {"time": TIME, "after": hexed("drone/7"), "node": 0x1111111111111111}, "wait_ms": 10_000}, {"request_id": 19}),
     ("watchAnswer", "watchAnswer", {
         "reset": True, "items": [{"key": hexed("drone/7"), "cell": VALUE_CELL}, {"key": hexed("drone/8"), "cell": TOMBSTONE}],
-        "position": {"time": TIME, "after": hexed("drone/8")}}, {"flags": 1, "request_id": 19}),
-    ("watchAnswer of nothing", "watchAnswer", {"reset": False, "items": [], "position": {"time": TIME + 1, "after": None}},
+        "position": {"time": TIME, "after": hexed("drone/8"), "node": 0x1111111111111111}}, {"flags": 1, "request_id": 19}),
+    ("watchAnswer of nothing", "watchAnswer", {"reset": False, "items": [], "position": {"time": TIME + 1, "after": None, "node": 0x1111111111111111}},
      {"flags": 1, "request_id": 19}),
     ("createTopic", "createTopic", {"name": "drone.telemetry", "configuration": DEFAULTS}, {"request_id": 7}),
     ("describeTopics", "describeTopics", {"name": ""}, {"request_id": 8}),

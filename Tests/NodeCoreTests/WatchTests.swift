@@ -139,7 +139,9 @@ import Wire
                 for watcher in watchers { watcher.turn() }
                 return false
             }
-            if round == 60 { cluster.request(90_000, to: 0, .changeRing(ChangeRing(change: .add("n4"), dryRun: false))) }
+            if round == 60 {
+                cluster.request(90_000, to: 0, .changeRing(ChangeRing(change: .add("n4"), dryRun: false)))
+            }
             if round == 100 { cluster.crash(seed % 3) }
             if round == 130 {
                 cluster.restart(seed % 3)
@@ -183,10 +185,11 @@ import Wire
         #expect(settle(cluster, [watcher], ["w/a": "1"]))
         watcher.position = WatchPosition(time: HybridTime(milliseconds: 1), after: nil, node: NodeID(9))
         watcher.go(to: 1)
-        #expect(cluster.run(forMs: 5_000) {
-            watcher.turn()
-            return watcher.resets == 1
-        })
+        #expect(
+            cluster.run(forMs: 5_000) {
+                watcher.turn()
+                return watcher.resets == 1
+            })
         #expect(settle(cluster, [watcher], ["w/a": "1"]))
     }
 
@@ -202,7 +205,8 @@ import Wire
                 .watchRequest(
                     WatchRequest(
                         prefix: Array(prefix.utf8),
-                        position: WatchPosition(time: HybridTime(milliseconds: 1_800_000_000_000), after: nil, node: NodeID(1)),
+                        position: WatchPosition(
+                            time: HybridTime(milliseconds: 1_800_000_000_000), after: nil, node: NodeID(1)),
                         waitMs: 60_000)))
         }
         ask(1, "a")

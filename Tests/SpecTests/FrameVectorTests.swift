@@ -177,10 +177,11 @@ struct FrameVector: Decodable {
         }
         return [
             ("watchRequest from the beginning", request([], nil, 0)),
-            ("watchRequest", request(prefix, WatchPosition(time: Samples.time, after: nil), 60_000)),
+            ("watchRequest", request(prefix, WatchPosition(time: Samples.time, after: nil, node: Samples.one), 60_000)),
             (
                 "watchRequest within a listing",
-                request(prefix, WatchPosition(time: Samples.time, after: Array("drone/7".utf8)), 10_000)
+                request(
+                    prefix, WatchPosition(time: Samples.time, after: Array("drone/7".utf8), node: Samples.one), 10_000)
             ),
             (
                 "watchAnswer",
@@ -191,13 +192,14 @@ struct FrameVector: Decodable {
                             ScanItem(key: Key("drone/7"), cell: Samples.valueCell),
                             ScanItem(key: Key("drone/8"), cell: Samples.tombstone),
                         ],
-                        position: WatchPosition(time: Samples.time, after: Array("drone/8".utf8))))
+                        position: WatchPosition(time: Samples.time, after: Array("drone/8".utf8), node: Samples.one)))
             ),
             (
                 "watchAnswer of nothing",
                 .watchAnswer(
                     WatchAnswer(
-                        isReset: false, items: [], position: WatchPosition(time: Samples.time.next, after: nil)))
+                        isReset: false, items: [],
+                        position: WatchPosition(time: Samples.time.next, after: nil, node: Samples.one)))
             ),
             ("subscribe", .subscribe(Subscribe(prefix: prefix))),
             ("subscribed", .subscribed(Subscribed(wasKnown: true))),

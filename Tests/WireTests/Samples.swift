@@ -183,8 +183,9 @@ enum Samples {
 
     private static var watching: [Message] {
         let positions = [
-            nil, WatchPosition(time: .zero, after: nil), WatchPosition(time: HybridTime(.max), after: []),
-            WatchPosition(time: HybridTime(.max), after: key512.bytes),
+            nil, WatchPosition(time: .zero, after: nil, node: NodeID(1)),
+            WatchPosition(time: HybridTime(.max), after: [], node: NodeID(1)),
+            WatchPosition(time: HybridTime(.max), after: key512.bytes, node: NodeID(1)),
         ]
         var messages = positions.flatMap { position in
             [
@@ -202,12 +203,12 @@ enum Samples {
                     isReset: true,
                     items: [ScanItem](
                         repeating: ScanItem(key: Key([0]), cell: cells[0]), count: WireLimits.scanItemsMax),
-                    position: WatchPosition(time: .zero, after: [0]))))
+                    position: WatchPosition(time: .zero, after: [0], node: NodeID(1)))))
         messages += cells.map {
             .watchAnswer(
                 WatchAnswer(
                     isReset: true, items: [ScanItem(key: key512, cell: $0)],
-                    position: WatchPosition(time: .zero, after: nil)))
+                    position: WatchPosition(time: .zero, after: nil, node: NodeID(1))))
         }
         messages += [.subscribe(Subscribe(prefix: [])), .subscribe(Subscribe(prefix: key512.bytes))]
         messages += [true, false].map { .subscribed(Subscribed(wasKnown: $0)) }

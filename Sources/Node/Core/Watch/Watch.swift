@@ -64,7 +64,9 @@ final class Watch {
     /// Takes what a read has found. False when it was told already, or something later was.
     func found(_ key: Key, _ cell: Cell, at: HybridTime, statesMax: Int) -> Bool {
         if let told = states[key] {
-            guard cell.version > told.cell.version || cell.version == told.cell.version && cell.content != told.cell.content
+            guard
+                cell.version > told.cell.version
+                    || cell.version == told.cell.version && cell.content != told.cell.content
             else { return false }
         }
         states[key] = Told(cell: cell, at: at)

@@ -157,7 +157,9 @@ extension Node {
 
     private func noteExpiry(_ watch: Watch, _ key: Key, _ cell: Cell) {
         if let expiry = cell.expiryMs, case .value = cell.content {
-            if watch.expiring.count < limits.watchStatesMax || watch.expiring[key] != nil { watch.expiring[key] = expiry }
+            if watch.expiring.count < limits.watchStatesMax || watch.expiring[key] != nil {
+                watch.expiring[key] = expiry
+            }
         } else {
             watch.expiring[key] = nil
         }
