@@ -62,8 +62,8 @@ package struct CoreLimits: Sendable {
     package var ringGreetingMs: UInt64 = 500
     /// How often a change of the ring looks whether it can go on, in milliseconds.
     package var ringStepPauseMs: UInt64 = 200
-    /// Registers of one page that a new owner copies.
-    package var copyPageKeys: UInt32 = 1_000
+    /// Registers of one page that a new owner copies: reading them must not hold up the replicas that give them.
+    package var copyPageKeys: UInt32 = 256
     /// Bytes that a new owner copies in a second, so that live traffic keeps its latency.
     package var copyBytesPerSecond = 32 << 20
     /// Registers that belong to others now and are dropped in one tick.
