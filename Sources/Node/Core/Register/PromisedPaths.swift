@@ -58,6 +58,8 @@ extension Node {
     mutating func runFast(_ id: OperationID) -> Bool {
         let key = operations[id].key
         guard !collisions.isHot(key, nowMs: time.monotonicMs), let path = promisedPaths.take(key) else { return false }
+        // The promise may be forgotten with a tombstone when it is old enough.
+        guard path.ballot.time.milliseconds + limits.operationAgeMaxMs > clock.latest.milliseconds else { return false }
         // A value that is about to expire is judged by more clocks than this one.
         if let expiry = path.newest.cell.expiryMs,
             expiry <= operations[id].stampMs + limits.clockDriftMaxMs + limits.operationTimeoutMs
