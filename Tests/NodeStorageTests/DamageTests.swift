@@ -24,53 +24,6 @@ import Wire
         try test.engine.close()
     }
 
-    @Test func aFlippedBitOfAValueIsFound() throws {
-        let directory = TemporaryDirectory()
-        try filled(directory)
-        let path = directory.path + "/state.sqlite"
-        let bytes = try read(path)
-        // Inside of some value.
-        let run = [UInt8](repeating: UInt8(ascii: "v"), count: 300)
-        let start = try #require(bytes.indices.first { $0 + 300 <= bytes.count && Array(bytes[$0..<$0 + 300]) == run })
-        try flip(path, at: start + 150)
-        let test = try TestEngine(directory)
-        var damaged: [String] = []
-        for number in 0..<300 {
-            do throws(StoreError) {
-                _ = try test.engine.register(Key("k\(number)"))
-            } catch {
-                #expect(code(error) == "corrupt")
-                #expect(error.description.contains("k\(number)"))
-                damaged.append("k\(number)")
-            }
-        }
-        #expect(damaged.count == 1)
-        let error = #expect(throws: StoreError.self) { _ = try test.keys("k") }
-        #expect(code(error) == "corrupt")
-        try test.engine.close()
-    }
-
-    @Test func aTruncatedDatabaseIsFound() throws {
-        let whole = TemporaryDirectory()
-        try filled(whole)
-        let bytes = try read(whole.path + "/state.sqlite")
-        for count in [100, 4_096, bytes.count / 2 / 4_096 * 4_096, bytes.count - 4_096] {
-            let directory = try whole.copy()
-            try write(Array(bytes[..<count]), to: directory.path + "/state.sqlite")
-            var errors: Set<String> = []
-            do {
-                let test = try TestEngine(directory)
-                for number in 0..<300 {
-                    do throws(StoreError) { _ = try test.engine.register(Key("k\(number)")) } catch {
-                        errors.insert(code(error))
-                    }
-                }
-                try test.engine.close()
-            } catch { errors.insert(code(error)) }
-            #expect(errors == ["corrupt"], "cut to \(count)")
-        }
-    }
-
     @Test func anotherFileInThePlaceOfTheDatabaseIsRefused() throws {
         let directory = TemporaryDirectory()
         try write([UInt8](repeating: 65, count: 8_192), to: directory.path + "/state.sqlite")
@@ -85,7 +38,7 @@ import Wire
         let database = try SQLiteDatabase(path: path, cacheBytes: 1 << 20)
         try database.execute("PRAGMA user_version = 9")
         database.close()
-        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 2)) {
+        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 3)) {
             _ = try TestEngine(directory)
         }
     }
@@ -114,6 +67,44 @@ import Wire
         let without = try TestEngine(directory)
         #expect(code(#expect(throws: StoreError.self) { _ = try without.offsets(from: 0) }) == "corrupt")
         try without.engine.close()
+    }
+
+    @Test(arguments: ["truncated", "flipped", "missing"]) func aDamagedLogIsItsPartitionsAlone(how: String) throws {
+        let directory = TemporaryDirectory()
+        let other = PartitionID(topic: TopicID(0x10), index: 4)
+        let first = try TestEngine(directory)
+        for id in [partition, other] {
+            first.apply(.log(id, facts()), .append(id, [try batch(0, 50, bytes: 200), try batch(50, 3)]))
+        }
+        first.apply(.register(Key("a"), state(1, "one")))
+        first.drain()
+        try first.engine.close()
+        let path = directory.path + "/logs/\(partition.topic)/3/00000000000000000000.log"
+        switch how {
+        case "truncated": try write(Array(try read(path).prefix(100)), to: path)
+        case "flipped": try flip(path, at: 500)
+        default: unlink(path)
+        }
+        var test = try TestEngine(directory)
+        let error = #expect(throws: StoreError.self) { _ = try test.offsets(from: 0) }
+        #expect(code(error) == "corrupt")
+        #expect("\(try #require(error))".contains("partition \(partition)"))
+        // It is no damage of the database, and all the rest goes on.
+        #expect(test.engine.damage == nil && test.engine.readOnlyReason == nil)
+        #expect(try test.engine.batches(other, from: 0, limit: .max, bytesMax: 1 << 20).map(\.baseOffset) == [0, 50])
+        #expect(try test.value("a") == "one")
+        #expect(test.engine.recoveredLogs().map(\.endOffset) == [53, 53])
+        test.apply(.append(partition, [try batch(53, 2)]), .append(other, [try batch(53, 2)]))
+        test.drain()
+        #expect(try test.offsets(from: 53) == [53])
+        // The log begins anew from the other replicas, as the core does it with a log that is lost.
+        test.apply(.remove(partition), .log(partition, facts(10)), .append(partition, [try batch(0, 53)]))
+        test.drain()
+        #expect(try test.offsets(from: 0) == [0])
+        try test.engine.close()
+        test = try TestEngine(directory)
+        #expect(try test.offsets(from: 0) == [0])
+        try test.engine.close()
     }
 
     @Test func aDamagedJournalIsNotStartedFrom() throws {

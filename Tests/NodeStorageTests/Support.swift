@@ -143,7 +143,7 @@ final class TestEngine {
     private(set) var last = JournalSequence.start
 
     init(
-        _ directory: TemporaryDirectory, disk: (any JournalDisk)? = nil,
+        _ directory: TemporaryDirectory, disk: (any JournalDisk)? = nil, salvage: Bool = false,
         _ configure: (inout StorageConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = StorageConfiguration(directory: directory.path)
@@ -154,7 +154,9 @@ final class TestEngine {
         configure(&configuration)
         let notices = Notices()
         self.notices = notices
-        engine = try StorageEngine.open(configuration: configuration, journalDisk: disk) { sequence in
+        engine = try StorageEngine.open(
+            configuration: configuration, salvage: salvage, journalDisk: disk
+        ) { sequence in
             notices.seen.change { $0 = (sequence.rawValue, $0.count + 1) }
         }
     }

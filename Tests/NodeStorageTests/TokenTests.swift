@@ -192,29 +192,4 @@ import Wire
         #expect(try test.engine.register(long) == .empty)
         try test.engine.close()
     }
-
-    @Test func aDatabaseOfTheFirstVersionIsBroughtUpToThisOne() throws {
-        let directory = TemporaryDirectory()
-        var test = try TestEngine(directory)
-        for number in 0..<300 { test.apply(.register(Key("k\(number)"), state(1, "v"))) }
-        test.apply(.register(own("a"), state(1, "v")), .fact(.ring, [1, 2]))
-        test.drain()
-        let before = try walk(test, .all)
-        #expect(before.count == 300)
-        try test.engine.close()
-        // What the first version did not have.
-        let database = try SQLiteDatabase(path: directory.path + "/state.sqlite", cacheBytes: 1 << 20)
-        try database.execute(
-            "DROP TABLE tokens; DELETE FROM progress WHERE name = 'keys'; PRAGMA user_version = 1")
-        database.close()
-        for _ in 0..<2 {
-            test = try TestEngine(directory)
-            #expect(try walk(test, .all) == before)
-            #expect(test.engine.statistics["sqlite_keys"] == 300)
-            #expect(test.engine.fact(.ring) == [1, 2])
-            test.apply(.forget(Key("k7")), .register(Key("k7"), state(1, "v")))
-            test.drain()
-            try test.engine.close()
-        }
-    }
 }

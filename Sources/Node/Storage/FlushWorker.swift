@@ -44,12 +44,14 @@ final class FlushWorker: Sendable {
     private let health: StorageHealth
     private let counters: StorageCounters
     private let notice: DurableNotice
+    private let damage: DatabaseDamage
 
     /// A worker for the journal's `disk`.
     init(
         configuration: StorageConfiguration, disk: any JournalDisk, health: StorageHealth, counters: StorageCounters,
-        notice: DurableNotice
+        notice: DurableNotice, damage: DatabaseDamage
     ) {
+        self.damage = damage
         self.configuration = configuration
         self.disk = disk
         self.health = health
@@ -152,6 +154,7 @@ final class FlushWorker: Sendable {
     }
 
     private func fail(_ failure: FlushFailure) {
+        if case .sqlite(let error) = failure { damage.note(error) }
         counters.flushFailures.add(1)
         health.report(.background, failure.reason)
         // News, so that the node hears of it at once.

@@ -7,8 +7,9 @@ extension Journal {
     ///
     /// The tail of the newest segment is cut where its blocks end, when nothing shows that more had been durable. Any
     /// other damage throws `corrupt` with file and offset: then entries are missing that the node has answered for.
+    /// `mayHaveGaps` says that some of the uses may have been flushed, so that their segments may be used again.
     package static func recover(
-        disk: any JournalDisk, limits: JournalLimits, flushedUse: UInt64,
+        disk: any JournalDisk, limits: JournalLimits, flushedUse: UInt64, mayHaveGaps: Bool = false,
         replay: (JournalEntry) throws(StorageOpenError) -> Void
     ) throws(StorageOpenError) -> Journal {
         let found = try attempt { () throws(DiskError) in try disk.slots() }
@@ -23,7 +24,7 @@ extension Journal {
             .sorted { $0.header.use < $1.header.use }
         for (index, segment) in live.enumerated() {
             let expected = flushedUse + UInt64(index) + 1
-            guard segment.header.use == expected else {
+            guard mayHaveGaps || segment.header.use == expected else {
                 throw .corrupt(
                     "the journal has no segment of use \(expected): \(disk.name(segment.slot.number)) follows with use "
                         + "\(segment.header.use)")
@@ -31,7 +32,8 @@ extension Journal {
         }
         var end = 0
         for (index, segment) in live.enumerated() {
-            let next = index + 1 < live.count ? live[index + 1].header : nil
+            let follower = index + 1 < live.count ? live[index + 1].header : nil
+            let next = follower?.use == segment.header.use + 1 ? follower : nil
             let reader = SegmentRecovery(disk: disk, slot: segment.slot, header: segment.header)
             end = try reader.replay(knownEnd: next.map { Int($0.formerEnd) }, replay)
         }

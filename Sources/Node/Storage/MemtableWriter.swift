@@ -29,13 +29,19 @@ struct MemtableWriter: Sendable {
     private let index: LogIndexWriter
     private var segments: LogSegmentWriter
     private let progress: SQLiteStatement
+    private let directory: String
+    private var factsFile: FactsFile
 
     /// Rows between two calls of `between`.
     private static let rowsBetween = 512
 
-    /// Prepares the statements.
-    init(_ database: SQLiteDatabase, configuration: StorageConfiguration) throws(SQLiteError) {
+    /// Prepares the statements. `factsFile` is what that file holds.
+    init(
+        _ database: SQLiteDatabase, configuration: StorageConfiguration, factsFile: FactsFile
+    ) throws(SQLiteError) {
         self.database = database
+        directory = configuration.directory
+        self.factsFile = factsFile
         registers = try RegisterWriter(database)
         facts = try FactTable.writer(database)
         index = try LogIndexWriter(database)
@@ -58,6 +64,7 @@ struct MemtableWriter: Sendable {
                 try between()
             }
             try writeRegisters(memtable, between)
+            try keep(memtable.facts, use: use)
             try sql { () throws(SQLiteError) in
                 for fact in NodeFact.allCases {
                     if let value = memtable.facts[fact] { try FactTable.write(fact, value, with: facts) }
@@ -100,6 +107,16 @@ struct MemtableWriter: Sendable {
 
     /// Ends the connection.
     func close() { database.close() }
+
+    // Before the transaction: once that is durable, the journal's segments that have the facts may go.
+    private mutating func keep(_ changed: [NodeFact: [UInt8]], use: UInt64) throws(FlushFailure) {
+        guard !changed.isEmpty else { return }
+        var next = factsFile
+        next.facts.merge(changed) { _, new in new }
+        next.use = use
+        do throws(DiskError) { try next.store(in: directory) } catch { throw .disk(error) }
+        factsFile = next
+    }
 
     private mutating func writeRegisters(
         _ memtable: Memtable, _ between: () throws(FlushFailure) -> Void

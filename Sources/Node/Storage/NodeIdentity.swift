@@ -26,23 +26,13 @@ package struct NodeIdentity: Hashable, Sendable {
     /// The identity of a directory; nil when it has none yet. Throws when the file is damaged or of an unknown version.
     package static func load(from directory: String) throws(StorageOpenError) -> NodeIdentity? {
         let path = directory + "/IDENTITY"
-        let bytes: [UInt8]
-        do throws(DiskError) {
-            let file = try PosixFile(path, O_RDONLY)
-            defer { file.close() }
-            bytes = try file.read(at: 0, count: 64 << 10)
-        } catch {
-            if error.code == ENOENT { return nil }
-            throw .disk(error)
-        }
-        let (version, digest, start) = try header(of: bytes, path: path)
-        guard version == Self.version else { throw .unknownVersion(file: path, found: version, known: Self.version) }
-        guard digest == XXH64.hash(Array(bytes[start...])) else {
-            throw .corrupt("\(path) fails its checksum")
-        }
-        let result: Result<NodeIdentity, WireError> = bytes.withUnsafeBytes { buffer in
+        guard
+            let content = try SealedFile.load(
+                path, magic: Self.magic, version: Self.version, kind: "an identity file")
+        else { return nil }
+        let result: Result<NodeIdentity, WireError> = content.withUnsafeBytes { bytes in
             do throws(WireError) {
-                var reader = ByteReader(UnsafeRawBufferPointer(rebasing: buffer[start...]))
+                var reader = ByteReader(bytes)
                 return .success(try NodeIdentity(from: &reader))
             } catch { return .failure(error) }
         }
@@ -63,14 +53,10 @@ package struct NodeIdentity: Hashable, Sendable {
             writer.integer(id.low)
         }
         body.integer(incarnation)
-        var writer = ByteWriter()
-        writer.integer(Self.magic)
-        writer.integer(Self.version)
-        writer.integer(XXH64.hash(body.bytes))
-        writer.raw(body.bytes)
         do throws(DiskError) {
             try PosixDirectory.create(directory)
-            try PosixDirectory.replace(directory + "/IDENTITY", in: directory, with: writer.bytes)
+            try SealedFile.store(
+                body.bytes, at: directory + "/IDENTITY", in: directory, magic: Self.magic, version: Self.version)
         } catch { throw .disk(error) }
     }
 
@@ -114,19 +100,6 @@ package struct NodeIdentity: Hashable, Sendable {
     // "STORMOID" in the order of the bytes.
     private static let magic: UInt64 = 0x4449_4F4D_524F_5453
     private static let version: UInt64 = 1
-
-    private static func header(
-        of bytes: [UInt8], path: String
-    ) throws(StorageOpenError) -> (version: UInt64, digest: UInt64, start: Int) {
-        guard bytes.count >= 24 else {
-            throw .corrupt("\(path) has \(bytes.count) bytes, expected at least 24")
-        }
-        let words = bytes.withUnsafeBytes { buffer in
-            (0..<3).map { UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
-        }
-        guard words[0] == magic else { throw .corrupt("\(path) is not an identity file of stormo") }
-        return (words[1], words[2], 24)
-    }
 
     private init(from reader: inout ByteReader) throws(WireError) {
         nodeID = NodeID(try reader.integer("node id"))

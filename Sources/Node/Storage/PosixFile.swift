@@ -126,6 +126,16 @@ enum PosixDirectory {
         }
     }
 
+    /// Removes a file or a directory with all that is in it; one that is not there is no error.
+    static func removeTree(_ path: String) throws(DiskError) {
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            for name in try names(path) { try removeTree(path + "/" + name) }
+            return try removeIfEmpty(path)
+        }
+        try removeFile(path)
+    }
+
     /// Removes an empty directory; one that is not there or not empty is no error.
     static func removeIfEmpty(_ path: String) throws(DiskError) {
         guard rmdir(path) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST else {

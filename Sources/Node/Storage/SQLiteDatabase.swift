@@ -5,34 +5,53 @@ final class SQLiteDatabase: @unchecked Sendable {
     // Unchecked: a connection is opened on one thread and then used by one, which the engine's structure ensures.
     let path: String
     private let connection: OpaquePointer
+    private let checks: PageChecks?
+    private let damage: DatabaseDamage
     private var statements: [OpaquePointer] = []
     private var closed = false
 
-    /// Opens the file at `path`, creating it when it is not there. Pages have 4 KiB; a commit is durable when it
-    /// returns.
-    init(path: String, cacheBytes: Int) throws(SQLiteError) {
+    /// Opens the file at `path`, creating it when it is not there. Its pages have 4 KiB and checksums, unless it is one
+    /// from before there were any (`isChecked`); a commit is durable when it returns. Damage is noted in `damage`.
+    init(
+        path: String, cacheBytes: Int, isChecked: Bool = true, damage: DatabaseDamage = DatabaseDamage()
+    ) throws(SQLiteError) {
         self.path = path
+        self.damage = damage
+        let layer = CheckedFile.register()
+        guard layer == SQLITE_OK else {
+            throw SQLiteError(code: layer, message: "SQLite takes no layer for files", path: path)
+        }
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        let code = sqlite3_open_v2(
+            path, &opened, isChecked ? flags : flags | SQLITE_OPEN_URI, isChecked ? CheckedFile.layer : nil)
         guard let opened else { throw SQLiteError(code: code, message: "no memory for a connection", path: path) }
         guard code == SQLITE_OK else {
             let error = SQLiteError(code: code, message: String(cString: sqlite3_errmsg(opened)), path: path)
+            damage.note(error)
             sqlite3_close_v2(opened)
             throw error
         }
         connection = opened
+        checks = CheckedFile.checks(of: opened)
         sqlite3_extended_result_codes(connection, 1)
         do throws(SQLiteError) {
             // The other connection may hold the file for a moment while it opens or checkpoints.
             sqlite3_busy_timeout(connection, Self.busyMs)
-            try execute("PRAGMA page_size = 4096")
+            try execute("PRAGMA page_size = \(PageChecks.pageBytes)")
+            var reserved = Int32(PageChecks.reservedBytes)
+            guard sqlite3_file_control(connection, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved) == SQLITE_OK else {
+                throw failure()
+            }
             try execute("PRAGMA journal_mode = WAL")
             try execute("PRAGMA synchronous = FULL")
             // Checkpoints are asked for when no reader needs what they would leave behind.
             try execute("PRAGMA wal_autocheckpoint = 0")
             try execute("PRAGMA journal_size_limit = \(Self.walBytesKept)")
             try execute("PRAGMA cell_size_check = ON")
+            try execute("PRAGMA mmap_size = 0")
+            // Also means that freed pages are written, so that each page of the file has been, and has its checksum.
+            try execute("PRAGMA secure_delete = ON")
             try execute("PRAGMA cache_size = -\(cacheBytes / 1_024)")
             try execute("PRAGMA temp_store = MEMORY")
         } catch {
@@ -53,7 +72,7 @@ final class SQLiteDatabase: @unchecked Sendable {
 
     /// Runs statements without parameters and results.
     func execute(_ sql: String) throws(SQLiteError) {
-        guard sqlite3_exec(connection, sql, nil, nil, nil) == SQLITE_OK else { throw lastError }
+        guard sqlite3_exec(connection, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
     }
 
     /// Prepares a statement, which lives as long as the connection.
@@ -61,7 +80,7 @@ final class SQLiteDatabase: @unchecked Sendable {
         var statement: OpaquePointer?
         guard sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil) == SQLITE_OK,
             let statement
-        else { throw lastError }
+        else { throw failure() }
         statements.append(statement)
         return SQLiteStatement(statement: statement, database: self)
     }
@@ -69,12 +88,12 @@ final class SQLiteDatabase: @unchecked Sendable {
     /// The first column of the first row of a query, as a number; nil without rows.
     func number(_ sql: String) throws(SQLiteError) -> Int64? {
         var statement: OpaquePointer?
-        guard sqlite3_prepare_v2(connection, sql, -1, &statement, nil) == SQLITE_OK else { throw lastError }
+        guard sqlite3_prepare_v2(connection, sql, -1, &statement, nil) == SQLITE_OK else { throw failure() }
         defer { sqlite3_finalize(statement) }
         switch sqlite3_step(statement) {
         case SQLITE_ROW: return sqlite3_column_int64(statement, 0)
         case SQLITE_DONE: return nil
-        default: throw lastError
+        default: throw failure()
         }
     }
 
@@ -90,14 +109,17 @@ final class SQLiteDatabase: @unchecked Sendable {
     /// Copies what it can of the write-ahead log into the database file and syncs that.
     func checkpoint() throws(SQLiteError) {
         let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-        guard code == SQLITE_OK || code == SQLITE_BUSY else { throw lastError }
+        guard code == SQLITE_OK || code == SQLITE_BUSY else { throw failure() }
     }
 
-    /// The error of the last call.
-    var lastError: SQLiteError {
-        SQLiteError(
-            code: sqlite3_extended_errcode(connection), message: String(cString: sqlite3_errmsg(connection)), path: path
-        )
+    /// The error of the last call; one that tells of damage is noted.
+    fileprivate func failure() -> SQLiteError {
+        let code = sqlite3_extended_errcode(connection)
+        var message = String(cString: sqlite3_errmsg(connection))
+        if code == CheckedFile.damaged, let failed = checks?.failed { message = failed }
+        let error = SQLiteError(code: code, message: message, path: path)
+        damage.note(error)
+        return error
     }
 
     private static let busyMs: Int32 = 5_000
@@ -140,7 +162,7 @@ struct SQLiteStatement: @unchecked Sendable {
             sqlite3_reset(statement)
             return false
         default:
-            let error = database.lastError
+            let error = database.failure()
             sqlite3_reset(statement)
             throw error
         }

@@ -21,7 +21,8 @@ struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// As the node's store says it.
     var storeError: StoreError {
-        switch code & 0xff {
+        if code == CheckedFile.damaged { return .corrupt(description) }
+        return switch code & 0xff {
         case SQLITE_OK, SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt(description)
         case SQLITE_FULL: .full(description)
         default: .io(description)

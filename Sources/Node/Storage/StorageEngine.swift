@@ -10,6 +10,7 @@ package final class StorageEngine: NodeStore {
     let configuration: StorageConfiguration
     private let lock: DirectoryLock
     private let health: StorageHealth
+    private let databaseDamage: DatabaseDamage
     let counters: StorageCounters
     let journal: JournalWorker
     private let journalThread: StorageThread
@@ -45,10 +46,12 @@ package final class StorageEngine: NodeStore {
         let counters = StorageCounters()
         let notice = DurableNotice(parts.onDurable)
         let background = FlushWorker(
-            configuration: parts.configuration, disk: parts.disk, health: health, counters: counters, notice: notice)
+            configuration: parts.configuration, disk: parts.disk, health: health, counters: counters, notice: notice,
+            damage: parts.damage)
         let journal = JournalWorker(
             configuration: parts.configuration, health: health, counters: counters, notice: notice,
             want: { background.prepare($0) })
+        databaseDamage = parts.damage
         self.health = health
         self.counters = counters
         self.background = background
@@ -162,6 +165,11 @@ package final class StorageEngine: NodeStore {
 
     /// See `NodeStore`.
     package var readOnlyReason: String? { health.reason }
+
+    /// What of the database was found damaged while it was read or written, and where: not the state of one key that is
+    /// mended by writing it again, but a page, whose keys nobody knows. Stays until the directory is opened with
+    /// `salvage`; nil while nothing was found.
+    package var damage: String? { databaseDamage.found }
 
     /// Makes all that was applied durable and ends the storage's threads. Throws when the disk refused it; what was
     /// reported durable is so all the same. The storage must not be used afterwards.

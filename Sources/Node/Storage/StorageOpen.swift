@@ -14,17 +14,22 @@ struct StorageParts {
     let recovered: [RecoveredLog]
     /// What the journal has and SQLite has not.
     let replayed: Memtable
+    let damage: DatabaseDamage
     let onDurable: @Sendable (JournalSequence) -> Void
 }
 
 extension StorageEngine {
     /// Opens a data directory, creating what is not there, and replays its journal.
     ///
+    /// With `salvage` a database that was found damaged, here or by the engine before (`damage`), is put aside into
+    /// `damaged-<n>`. The node then has no registers and no logs, its facts with `NodeFact.amnesia`, and logs that it
+    /// begins have new ids. Throws `identityLost` when the facts may be lost too.
+    ///
     /// `onDurable` is called on a thread of the storage with the last durable entry, in order; it may repeat a number,
     /// which tells that there is other news for `commit()`. It must not block. `journalDisk` stands in for the files of
     /// the journal in tests.
     package static func open(
-        configuration: StorageConfiguration, journalDisk: (any JournalDisk)? = nil,
+        configuration: StorageConfiguration, salvage: Bool = false, journalDisk: (any JournalDisk)? = nil,
         onDurable: @escaping @Sendable (JournalSequence) -> Void
     ) throws(StorageOpenError) -> StorageEngine {
         let configuration = try configuration.validated()
@@ -34,7 +39,9 @@ extension StorageEngine {
         let lock = try DirectoryLock(directory: configuration.directory)
         do throws(StorageOpenError) {
             let disk = if let journalDisk { journalDisk } else { try files(configuration) }
-            return try StorageEngine(recover(configuration, lock: lock, disk: disk, onDurable: onDurable))
+            let seed = salvage ? try Salvage.putAside(configuration, disk: disk) : nil
+            return try StorageEngine(
+                recover(configuration, lock: lock, disk: disk, seed: seed, onDurable: onDurable))
         } catch {
             lock.release()
             throw error
@@ -48,18 +55,26 @@ extension StorageEngine {
     }
 
     private static func recover(
-        _ configuration: StorageConfiguration, lock: DirectoryLock, disk: any JournalDisk,
+        _ configuration: StorageConfiguration, lock: DirectoryLock, disk: any JournalDisk, seed: DatabaseSeed?,
         onDurable: @escaping @Sendable (JournalSequence) -> Void
     ) throws(StorageOpenError) -> StorageParts {
-        let path = configuration.directory + "/state.sqlite"
+        let directory = configuration.directory
+        let path = directory + "/state.sqlite"
+        let damage = DatabaseDamage()
+        // A damaged one is made anew from the database.
+        var factsFile = try unlessCorrupt { () throws(StorageOpenError) in try FactsFile.load(from: directory) }
+        let isInUse = seed == nil && PosixDirectory.exists(directory + "/FACTS")
+        switch try UncheckedDatabase.look(at: path) {
+        case .nothing where isInUse: throw .corrupt("\(path) is missing or empty, although it was in use")
+        case .unchecked:
+            try UncheckedDatabase.rewrite(path, in: directory, cacheBytes: configuration.sqliteCacheBytes)
+        case .nothing, .checked: break
+        }
         let database = try sql { () throws(SQLiteError) in
-            try SQLiteDatabase(path: path, cacheBytes: configuration.sqliteCacheBytes)
+            try SQLiteDatabase(path: path, cacheBytes: configuration.sqliteCacheBytes, damage: damage)
         }
-        try StorageSchema.open(database)
-        let writer = try sql { () throws(SQLiteError) in
-            try MemtableWriter(database, configuration: configuration)
-        }
-        let (reader, facts, use) = try readings(path, configuration)
+        try StorageSchema.open(database, seed: seed ?? DatabaseSeed(), isInUse: isInUse)
+        let (reader, facts, use) = try readings(path, configuration, damage)
         var recovery = Recovery(facts: facts)
         for (partition, summary) in try reader.index.logs() { recovery.restore(partition, summary) }
 
@@ -75,17 +90,27 @@ extension StorageEngine {
         }
         let recovered = try sql { () throws(SQLiteError) in try recovery.recoveredLogs(reader.index) }
         recovery.finish()
+        if factsFile?.facts != recovery.facts {
+            let file = FactsFile(facts: recovery.facts, use: journal.lastUse)
+            do throws(DiskError) { try file.store(in: directory) } catch { throw .disk(error) }
+            factsFile = file
+        }
+        let writer = try sql { () throws(SQLiteError) in
+            try MemtableWriter(
+                database, configuration: configuration,
+                factsFile: factsFile ?? FactsFile(facts: recovery.facts, use: journal.lastUse))
+        }
         return StorageParts(
             configuration: configuration, lock: lock, disk: disk, journal: journal, writer: writer, reader: reader,
             facts: recovery.facts, logs: recovery.logs, recovered: recovered, replayed: recovery.memtable,
-            onDurable: onDurable)
+            damage: damage, onDurable: onDurable)
     }
 
     private static func readings(
-        _ path: String, _ configuration: StorageConfiguration
+        _ path: String, _ configuration: StorageConfiguration, _ damage: DatabaseDamage
     ) throws(StorageOpenError) -> (StorageReader, [NodeFact: [UInt8]], UInt64) {
         let database = try sql { () throws(SQLiteError) in
-            try SQLiteDatabase(path: path, cacheBytes: configuration.sqliteCacheBytes)
+            try SQLiteDatabase(path: path, cacheBytes: configuration.sqliteCacheBytes, damage: damage)
         }
         let use = try sql { () throws(SQLiteError) in
             guard let use = try database.number("SELECT value FROM progress WHERE name = 'journal use'") else {
@@ -98,6 +123,13 @@ extension StorageEngine {
             try StorageReader(database, configuration: configuration)
         }
         return (reader, facts, use)
+    }
+
+    private static func unlessCorrupt<T>(_ body: () throws(StorageOpenError) -> T?) throws(StorageOpenError) -> T? {
+        do throws(StorageOpenError) { return try body() } catch {
+            if case .corrupt = error { return nil }
+            throw error
+        }
     }
 
     private static func sql<T>(_ body: () throws(SQLiteError) -> T) throws(StorageOpenError) -> T {

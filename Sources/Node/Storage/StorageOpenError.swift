@@ -10,6 +10,8 @@ package enum StorageOpenError: Error, Hashable, Sendable, CustomStringConvertibl
     case unknownVersion(file: String, found: UInt64, known: UInt64)
     /// What is on disk fails its checksum or its form.
     case corrupt(String)
+    /// What is on disk is damaged, and so is, or may be, what the node must know about itself to go on without it.
+    case identityLost(String)
     /// The disk failed, or there is no room or no permission.
     case disk(DiskError)
     /// SQLite could not open or read its file.
@@ -28,7 +30,10 @@ package enum StorageOpenError: Error, Hashable, Sendable, CustomStringConvertibl
         case .unknownVersion(let file, let found, let known):
             "\(file) has format version \(found), this program knows \(known); start the version that wrote it"
         case .corrupt(let what):
-            "stored data is damaged: \(what); put the directory aside and start the node as a replacement"
+            "stored data is damaged: \(what); the node can go on without it and fetch it from the other replicas"
+        case .identityLost(let what):
+            "stored data is damaged beyond what the node can go on from: \(what); put the directory aside and start with "
+                + "an empty one, as a replacement of this node"
         case .disk(let error): "the data directory cannot be used: \(error)"
         case .database(let what): "the database cannot be used: \(what)"
         case .thread(let code): "no thread for the storage: error \(code); raise the limit of threads"

@@ -1,3 +1,4 @@
+import NodeCore
 import Wire
 
 /// The tables of a node's database and their version.
@@ -5,27 +6,23 @@ import Wire
 /// Rows are in rowid tables with a unique index of the key: a table without rowid would spill larger rows into overflow
 /// pages. Only the small rows of the order of tokens and of the index of batches are kept by their key.
 ///
-/// Version 2 added the order of tokens and the number of keys.
+/// Version 2 added the order of tokens and the number of keys, version 3 the checksums of pages.
 enum StorageSchema {
     /// The version of the tables; kept in the file's `user_version`.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
     // "STOR", in the file's `application_id`.
     private static let application: Int64 = 0x5354_4F52
 
-    /// Creates the tables in a new file, brings those of an older version up to this one, and throws for a file of an
-    /// unknown version or another program.
-    static func open(_ database: SQLiteDatabase) throws(StorageOpenError) {
+    /// Creates the tables in a new file, beginning with `seed`, and throws for a file of an unknown version or another
+    /// program. `isInUse` says that there must be tables.
+    static func open(_ database: SQLiteDatabase, seed: DatabaseSeed, isInUse: Bool) throws(StorageOpenError) {
         let found: Int64
         do throws(SQLiteError) {
-            found = try database.number("PRAGMA user_version") ?? 0
-            let application = try database.number("PRAGMA application_id") ?? 0
-            if found == 0 && application == 0 {
-                if try database.number("SELECT count(*) FROM sqlite_schema") == 0 { return try create(database) }
+            found = try check(database)
+            if found == 0 {
+                guard !isInUse else { throw SQLiteError(code: 0, message: "the tables are gone", path: database.path) }
+                return try create(database, seed)
             }
-            guard application == Self.application else {
-                throw SQLiteError(code: 0, message: "not a database of stormo", path: database.path)
-            }
-            if found == 1 { return try addTokens(database) }
         } catch {
             throw error.openError
         }
@@ -34,7 +31,25 @@ enum StorageSchema {
         }
     }
 
-    private static func create(_ database: SQLiteDatabase) throws(SQLiteError) {
+    /// Brings the tables of a version from before checksums to what this one has; false when there are none.
+    static func completeUnchecked(_ database: SQLiteDatabase) throws(SQLiteError) -> Bool {
+        let found = try check(database)
+        if found == 1 { try addTokens(database) }
+        return found != 0
+    }
+
+    // The version of the tables; 0 without tables. Throws for a database of another program.
+    private static func check(_ database: SQLiteDatabase) throws(SQLiteError) -> Int64 {
+        let found = try database.number("PRAGMA user_version") ?? 0
+        let application = try database.number("PRAGMA application_id") ?? 0
+        if found == 0 && application == 0, try database.number("SELECT count(*) FROM sqlite_schema") == 0 { return 0 }
+        guard application == Self.application, found > 0 else {
+            throw SQLiteError(code: 0, message: "not a database of stormo", path: database.path)
+        }
+        return found
+    }
+
+    private static func create(_ database: SQLiteDatabase, _ seed: DatabaseSeed) throws(SQLiteError) {
         try database.execute(
             """
             BEGIN IMMEDIATE;
@@ -48,12 +63,16 @@ enum StorageSchema {
                 epoch INTEGER NOT NULL, file INTEGER NOT NULL, position INTEGER NOT NULL, length INTEGER NOT NULL,
                 PRIMARY KEY (topic, partition, base)) WITHOUT ROWID;
             CREATE TABLE progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-            INSERT INTO progress VALUES ('journal use', 0);
+            INSERT INTO progress VALUES ('journal use', \(Int64(bitPattern: seed.use)));
             \(tokens)
             PRAGMA application_id = \(application);
             PRAGMA user_version = \(version);
-            COMMIT;
             """)
+        let facts = try FactTable.writer(database)
+        for fact in NodeFact.allCases {
+            if let value = seed.facts[fact] { try FactTable.write(fact, value, with: facts) }
+        }
+        try database.execute("COMMIT")
     }
 
     // Places in the order of tokens (see `TokenOrder`) and the ids of the registers there.
@@ -82,7 +101,7 @@ enum StorageSchema {
             try writer.count(changes.count)
             if read < rowsAtOnce { break }
         }
-        try database.execute("PRAGMA user_version = \(version); COMMIT")
+        try database.execute("PRAGMA user_version = 2; COMMIT")
     }
 
     // Rows of an older version that are sorted at once: 24 MB.

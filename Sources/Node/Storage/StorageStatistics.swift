@@ -38,6 +38,7 @@ extension StorageEngine {
         add("log_recent_bytes", logs.recentBytes)
         add("sqlite_keys", reader.keys)
         add("sqlite_bytes", counters.sqliteBytes.value)
+        add("damaged", damage == nil ? 0 : 1)
         add("read_only", readOnlyReason == nil ? 0 : 1)
         return NodeStatistics(items: items)
     }

@@ -52,6 +52,8 @@ package enum NodeFact: UInt8, Sendable, Hashable, CaseIterable {
     case copying = 6
     /// A ballot that counts as promised for every key, since promises were lost.
     case promiseFloor = 7
+    /// How often the node lost its logs; see `LogLosses`.
+    case logsLost = 8
 }
 
 /// What a replica remembers of its log of a partition beside the batches.

@@ -13,12 +13,13 @@ package struct LogMember: Hashable, Sendable {
         self.logID = logID
     }
 
-    /// The log that a node begins a partition with.
-    package static func first(_ node: NodeID, of partition: PartitionID) -> LogMember {
+    /// The log that a node begins a partition with, after it lost all its logs so many times.
+    package static func first(_ node: NodeID, of partition: PartitionID, losses: UInt64 = 0) -> LogMember {
         var writer = ByteWriter(capacity: 20)
         writer.integer(partition.topic.rawValue)
         writer.integer(partition.index)
         writer.integer(node.rawValue)
+        if losses > 0 { writer.integer(losses) }
         return LogMember(node: node, logID: XXH64.hash(writer.bytes))
     }
 }

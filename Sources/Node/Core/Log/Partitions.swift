@@ -103,7 +103,11 @@ extension Node {
     /// Whether this node should be primary: it is named, or the named one is dead and this is the first living member
     /// of the in-sync set. Never without the log that the set knows: that would be an unclean election.
     private func mayLead(_ id: PartitionID, _ configuration: PartitionConfiguration) -> Bool {
-        let own = LogMember(node: identity.id, logID: logID(of: id))
+        // Before the first epoch nobody wrote anything: the log that the topic's creator named is empty in any case, also
+        // where the node lost its logs before and would begin with another.
+        let isNew = configuration.epoch == 0 && partitions[id]?.log == nil
+        let own =
+            isNew ? LogMember.first(identity.id, of: id) : LogMember(node: identity.id, logID: logID(of: id))
         guard configuration.inSync.contains(own) else { return false }
         if configuration.primary == identity.id { return true }
         guard isGone(configuration.primary) else { return false }
@@ -126,7 +130,8 @@ extension Node {
     }
 
     func logID(of id: PartitionID) -> LogID {
-        partitions[id]?.log?.facts.logID ?? LogMember.first(identity.id, of: id).logID
+        partitions[id]?.log?.facts.logID
+            ?? LogMember.first(identity.id, of: id, losses: LogLosses.decode(store.fact(.logsLost))).logID
     }
 
     /// Asks for the next epoch.
@@ -157,9 +162,11 @@ extension Node {
 
     /// Begins a reign.
     private mutating func lead(_ id: PartitionID, _ configuration: PartitionConfiguration, version: Ballot) {
+        // Without a log it is the one that the in-sync set names: `mayLead` has seen to that.
+        let logID = configuration.inSync.first { $0.node == identity.id }?.logID ?? logID(of: id)
         var log =
             partitions[id]?.log
-            ?? ReplicaLog(facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
+            ?? ReplicaLog(facts: LogFacts(logID: logID, epoch: 0, highWatermark: 0, firstOffset: 0))
         // A higher epoch heard of meanwhile ends this reign before it begins.
         guard log.facts.epoch < configuration.epoch else { return load(id) }
         log.facts.epoch = configuration.epoch
