@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test test-long sim bench verify fix packages swift
+.PHONY: help up test test-long sim sim-mutants sim-long bench verify fix packages swift
 
 # Flags for `stormo up`, as in: make up ARGS="--http 9000 --apps fleet"
 ARGS ?=
@@ -11,7 +11,7 @@ SPEED ?= 60
 ORDERS ?= deploy/sample-data/orders.csv
 METER ?= deploy/sample-data/meter.csv
 THRESHOLDS ?= deploy/sample-data/thresholds.json
-# Random histories of each kind that `make sim` looks at.
+# Random histories that `make sim` looks at.
 SEEDS ?= 1000
 RELEASE := .build/release/stormo
 
@@ -23,6 +23,8 @@ help:
 	@echo "make test    build and run all tests"
 	@echo "make test-long  the same with many more rounds of faults"
 	@echo "make sim     run the core through SEEDS random histories of faults, checked for linearizability and lost records"
+	@echo "make sim-mutants  break one rule of the core after the other: each must be noticed"
+	@echo "make sim-long  many more histories, and every broken rule until it is noticed"
 	@echo "make bench   measure the cluster that runs by 'make up'"
 	@echo "make verify  check format and rules; writes nothing"
 	@echo "make fix     format the sources, renew the configuration reference"
@@ -41,8 +43,18 @@ test-long: packages
 	STORMO_LONG=1 swift test --skip-build --no-parallel
 
 sim: packages
+	swift build -c release --product stormo-sim
+	.build/release/stormo-sim run --seeds $(SEEDS) $(ARGS)
 	swift build --build-tests
-	STORMO_SEEDS=$(SEEDS) swift test --skip-build --filter 'RandomHistoriesTests|RandomLogsTests'
+	STORMO_SEEDS=$(SEEDS) swift test --skip-build --filter RandomLogsTests
+
+sim-mutants: packages
+	swift build -c release --scratch-path .build/mutants -Xswiftc -DMUTANTS --product stormo-sim
+	.build/mutants/release/stormo-sim mutants $(ARGS)
+
+sim-long: packages
+	$(MAKE) sim SEEDS=100000
+	$(MAKE) sim-mutants ARGS="--seconds 3600"
 
 bench: packages
 	swift build -c release --product stormo

@@ -56,7 +56,7 @@ private struct ScriptRunner {
         switch words[0] {
         case "cluster":
             cluster = VirtualCluster(count: Int(words[1]) ?? 1)
-            cluster.delayMs = 2...2
+            cluster.weather.delayMs = 2...2
             cluster.syncMs = 1...1
             cluster.isTracing = words.contains("trace")
             guard cluster.run(forMs: 5_000, until: { [cluster] in cluster.nodes.allSatisfy { $0?.ring != nil } }) else {

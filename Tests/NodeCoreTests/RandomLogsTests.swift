@@ -19,9 +19,9 @@ import Wire
             return
         }
         let partition = PartitionID(topic: topic.id, index: 0)
-        cluster.loss = Double.random(in: 0...0.05, using: &random)
-        cluster.duplication = Double.random(in: 0...0.05, using: &random)
-        cluster.delayMs = 1...UInt64.random(in: 2...20, using: &random)
+        cluster.weather.loss = Double.random(in: 0...0.05, using: &random)
+        cluster.weather.duplication = Double.random(in: 0...0.05, using: &random)
+        cluster.weather.delayMs = 1...UInt64.random(in: 2...20, using: &random)
 
         var acknowledged: [(offset: Offset, value: Int)] = []
         var read: [Offset: Int] = [:]
@@ -89,8 +89,8 @@ import Wire
                 }
             }
         }
-        cluster.loss = 0
-        cluster.duplication = 0
+        cluster.weather.loss = 0
+        cluster.weather.duplication = 0
         if let down { cluster.restart(down) }
         cluster.run(forMs: 4_000)
         collect()

@@ -1,10 +1,42 @@
 import NodeCore
 package import Wire
 
-/// Messages as one reads them in a protocol trace. Ballots are left out: they depend on the clock.
+/// Messages as one reads them in a protocol trace.
 package enum Trace {
-    /// One line for a message.
-    package static func text(_ message: Message) -> String {
+    /// One line for a message. Ballots are left out unless asked for: they depend on the clock.
+    package static func text(_ message: Message, withBallots: Bool = false) -> String {
+        withBallots ? text(message) + ballots(message) : text(message)
+    }
+
+    /// A ballot, short enough for a line: milliseconds of virtual time, counter, node.
+    static func ballot(_ ballot: Ballot) -> String {
+        guard ballot != .zero else { return "0" }
+        let ms = Int64(ballot.time.milliseconds) - Int64(VirtualCluster.wallOffsetMs)
+        return "\(ms).\(ballot.time.rawValue & 0xFFFF)n\(ballot.node.rawValue)"
+    }
+
+    private static func ballots(_ message: Message) -> String {
+        func cell(_ accepted: AcceptedCell?) -> String {
+            accepted.map { "at \(ballot($0.ballot)) version \(ballot($0.cell.version))" } ?? "nothing"
+        }
+        switch message {
+        case .prepare(let body): return " \(ballot(body.ballot))"
+        case .accept(let body):
+            let base = body.cell.base.map { " base \(ballot($0))" } ?? ""
+            let next = body.next.map { " next \(ballot($0))" } ?? ""
+            return " at \(ballot(body.ballot)) version \(ballot(body.cell.version))\(base)\(next)"
+        case .promise(let body), .replicaState(let body):
+            return " \(cell(body.accepted)), promised \(ballot(body.promised))"
+        case .accepted(let body): return body.nextPromised ? " next promised" : ""
+        case .refused(let body): return " promised \(ballot(body.promised)), accepted \(ballot(body.acceptedBallot))"
+        case .readAnswer(let body): return body.cell.map { " version \(ballot($0.version))" } ?? ""
+        case .writeAnswer(let body): return body.version.map { " version \(ballot($0))" } ?? ""
+        case .error(let body): return " (\(body.detail))"
+        default: return ""
+        }
+    }
+
+    private static func text(_ message: Message) -> String {
         switch message {
         case .readRequest(let body): "get \(key(body.key))"
         case .readAnswer(let body): "value \(cell(body.cell))"

@@ -1,0 +1,26 @@
+import NodeCore
+import Wire
+
+/// Something that happened in a virtual cluster, for those who look for broken rules.
+enum ClusterEvent {
+    /// A node has started; its run is counted in the cluster.
+    case started(Int)
+    /// A node has stopped, and its disk has forgotten what was not synced.
+    case crashed(Int)
+    /// A node's core has changed its store.
+    case applied(Int, JournalEntry)
+    /// A node has given a message for another one to the network.
+    case sent(by: Int, to: NodeID, Message)
+    /// A node has given its answer to another node's request to the network.
+    case replied(by: Int, request: Message, reply: Message)
+}
+
+/// Who follows a virtual cluster and acts in it.
+protocol ClusterObserver: AnyObject {
+    /// Something happened. The cluster must not be changed from here; `VirtualCluster.plan` does it a moment later.
+    func happened(_ event: ClusterEvent)
+    /// A client has heard an answer.
+    func heard(_ answer: VirtualCluster.Answer)
+    /// What was planned is due.
+    func due(_ plan: Int)
+}

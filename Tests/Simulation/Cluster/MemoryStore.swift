@@ -1,0 +1,168 @@
+package import NodeCore
+package import Wire
+
+/// A disk in memory: what was applied, and apart from it what a crash would leave.
+package final class MemoryStore: NodeStore {
+    private struct Image {
+        var registers: [Key: RegisterState] = [:]
+        /// The keys of `registers`, in order.
+        var order: [Key] = []
+        var facts: [NodeFact: [UInt8]] = [:]
+        var logs: [PartitionID: (facts: LogFacts, batches: [RecordBatch])] = [:]
+
+        mutating func change(_ entry: JournalEntry) {
+            switch entry {
+            case .register(let key, let state):
+                if registers.updateValue(state, forKey: key) == nil { order.insert(key, at: place(of: key)) }
+            case .forget(let key):
+                if registers.removeValue(forKey: key) != nil { order.remove(at: place(of: key)) }
+            case .fact(let fact, let bytes): facts[fact] = bytes
+            case .append(let id, let batches): logs[id]?.batches += batches
+            case .truncate(let id, let from): logs[id]?.batches.removeAll { $0.baseOffset >= from }
+            case .log(let id, let facts): logs[id] = (facts, logs[id]?.batches ?? [])
+            case .remove(let id): logs[id] = nil
+            }
+        }
+
+        private func place(of key: Key) -> Int {
+            var low = 0
+            var high = order.count
+            while low < high {
+                let middle = (low + high) / 2
+                if order[middle] < key { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+    }
+
+    private var live = Image()
+    private var disk = Image()
+    /// What was applied since the last sync, in order; the first has the number `durable + 1`.
+    private var unsynced: [JournalEntry] = []
+    private(set) var durable: UInt64 = 0
+    /// Why it takes no writes, when a test makes it so.
+    package var readOnlyReason: String?
+    /// Bytes that wait for the journal, when a test makes it so.
+    package var backlogBytes = 0
+
+    /// An empty disk.
+    package init() {}
+
+    private init(disk: Image) {
+        live = disk
+        self.disk = disk
+    }
+
+    /// Whether something was applied that a crash would lose.
+    package var hasUnsynced: Bool { !unsynced.isEmpty }
+
+    /// How many entries a crash would lose.
+    var unsyncedCount: Int { unsynced.count }
+
+    /// The number of the last entry.
+    var applied: JournalSequence { JournalSequence(durable + UInt64(unsynced.count)) }
+
+    /// The entries applied behind one.
+    func entries(after sequence: JournalSequence) -> ArraySlice<JournalEntry> {
+        unsynced[Int(max(sequence.rawValue, durable) - durable)...]
+    }
+
+    /// Makes everything applied so far durable.
+    package func sync() -> JournalSequence { sync(through: applied) }
+
+    /// Makes everything durable up to an entry.
+    func sync(through sequence: JournalSequence) -> JournalSequence {
+        let count = Int(max(sequence.rawValue, durable) - durable)
+        for entry in unsynced.prefix(count) { disk.change(entry) }
+        unsynced.removeFirst(count)
+        durable += UInt64(count)
+        return JournalSequence(durable)
+    }
+
+    /// What a restart finds: what was synced, and as many of the entries behind it as had reached the disk by chance.
+    package func afterCrash(keeping count: Int = 0) -> MemoryStore {
+        var disk = disk
+        for entry in unsynced.prefix(count) { disk.change(entry) }
+        return MemoryStore(disk: disk)
+    }
+
+    /// Applies a change and says its number.
+    package func apply(_ entry: JournalEntry) -> JournalSequence {
+        unsynced.append(entry)
+        live.change(entry)
+        return applied
+    }
+
+    /// The acceptor's state of a key.
+    package func register(_ key: Key) throws(StoreError) -> RegisterState { live.registers[key] ?? .empty }
+
+    /// What a restart would find of a key.
+    func durableRegister(_ key: Key) -> RegisterState { disk.registers[key] ?? .empty }
+
+    /// All registers, for assertions.
+    var registers: [Key: RegisterState] { live.registers }
+
+    /// Keys under a prefix, in order.
+    package func scan(prefix: [UInt8], after: [UInt8], limit: Int, bytesMax: Int) throws(StoreError) -> ReplicaPage {
+        let matching = live.order.filter { key in
+            key.bytes.starts(with: prefix) && after.lexicographicallyPrecedes(key.bytes)
+                && (prefix.first == 0 || !key.isSystem) && (prefix.starts(with: [0, 0]) || !key.isLocal)
+                && live.registers[key]?.accepted != nil
+        }
+        let items = matching.prefix(limit).compactMap { key in
+            live.registers[key]?.accepted.map { ReplicaPage.Item(key: key, accepted: $0) }
+        }
+        return ReplicaPage(items: items, hasMore: matching.count > limit)
+    }
+
+    /// Registers of a stretch of the ring, in order of their tokens.
+    package func registers(in range: TokenRange, after: Key?, limit: Int, bytesMax: Int) throws(StoreError)
+        -> RegisterPage
+    {
+        func precedes(_ a: Key, _ b: Key) -> Bool {
+            a.token == b.token ? a < b : range.distance(to: a.token) < range.distance(to: b.token)
+        }
+        let matching = live.order.filter { key in
+            !key.isLocal && range.contains(key.token) && after.map { precedes($0, key) } ?? true
+        }.sorted(by: precedes)
+        let items = matching.prefix(limit).compactMap { key in
+            live.registers[key].map { RegisterPage.Item(key: key, state: $0) }
+        }
+        return RegisterPage(items: items, hasMore: matching.count > limit)
+    }
+
+    /// Batches of a partition.
+    package func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
+        -> [RecordBatch]
+    {
+        var bytes = 0
+        var found: [RecordBatch] = []
+        for batch in live.logs[partition]?.batches ?? [] where batch.endOffset > from && batch.baseOffset < limit {
+            bytes += batch.encodedCount
+            if !found.isEmpty, bytes > bytesMax { break }
+            found.append(batch)
+        }
+        return found
+    }
+
+    /// All batches of a partition, for assertions.
+    package func allBatches(_ partition: PartitionID) -> [RecordBatch] { live.logs[partition]?.batches ?? [] }
+
+    /// A fact as last applied.
+    package func fact(_ fact: NodeFact) -> [UInt8]? { live.facts[fact] }
+
+    /// All logs as a start finds them.
+    package func recoveredLogs() -> [RecoveredLog] {
+        live.logs.keys.sorted().compactMap { id in
+            guard let log = live.logs[id] else { return nil }
+            var epochs: [EpochStart] = []
+            for batch in log.batches where epochs.last?.epoch != batch.epoch {
+                epochs.append(EpochStart(epoch: batch.epoch, start: batch.baseOffset))
+            }
+            return RecoveredLog(
+                partition: id, facts: log.facts, endOffset: log.batches.last?.endOffset ?? log.facts.firstOffset,
+                epochs: epochs,
+                bytes: log.batches.reduce(0) { $0 + UInt64($1.encodedCount) })
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import NodeCore
+
+/// Everything that a seed decides: the cluster, its weather, what goes wrong when, and what the clients do.
+package struct Scenario: Sendable {
+    /// What it was drawn from.
+    package let seed: UInt64
+    /// What was left out of it.
+    package private(set) var reduction = Reduction()
+
+    /// Nodes of the first ring.
+    var nodes = 3
+    var limits = CoreLimits()
+    var weather = Weather()
+    var syncMs: ClosedRange<UInt64> = 1...2
+    /// Milliseconds that nodes' wall clocks differ from the true time at first.
+    var skewMs: [Int64] = []
+    /// What may happen; `faults` holds those with a time.
+    var kinds: Set<FaultKind> = []
+    var faults: [ScriptedFault] = []
+    /// Chance that a node stops right after it has applied an entry of a register, and that a majority stops right after a
+    /// client was answered.
+    var crashOnApply = 0.0
+    var crashOnAnswer = 0.0
+    /// How long a node that stopped so stays down, in milliseconds.
+    var aimedDownMs: ClosedRange<UInt64> = 20...200
+
+    /// For how long leases are asked for, in milliseconds.
+    var leaseMs: UInt64 = 1_000
+    /// Names of the keys of each family.
+    var keys: [KeyFamily: [String]] = [:]
+    /// What each client does.
+    var clients: [[PlannedOperation]] = []
+    /// Whether each client has a coordinator of its own; else each operation goes anywhere.
+    var clientsStay = false
+
+    /// Draws one.
+    package init(seed: UInt64) {
+        self.seed = seed
+        drawCluster()
+        drawFaults()
+        drawClients()
+    }
+
+    /// The same with parts left out.
+    package func reduced(by reduction: Reduction) -> Scenario {
+        var scenario = Scenario(seed: seed)
+        scenario.reduction = reduction
+        for kind in reduction.without { scenario.leaveOut(kind) }
+        if let kept = reduction.faults {
+            scenario.faults = scenario.faults.enumerated().filter { kept.contains($0.offset) }.map(\.element)
+        }
+        return scenario
+    }
+
+    /// Whether clocks stay within the bound, so that leases exclude each other.
+    var clocksAreTame: Bool { !kinds.contains(.wildClocks) }
+
+    /// How far clocks of nodes and clients may ever differ from the true time, in milliseconds.
+    var skewMaxMs: Int64 {
+        faults.filter { $0.kind == .wildClocks }.map { abs($0.amount) }
+            .reduce(Int64(limits.clockDriftMaxMs) / 2) { max($0, $1) }
+    }
+
+    // MARK: Drawing
+
+    // What dice are for.
+    static let clusterDice: UInt64 = 1
+    static let faultDice: UInt64 = 2
+    static let clientDice: UInt64 = 3
+    static let networkDice: UInt64 = 4
+    static let chanceDice: UInt64 = 5
+
+    private mutating func drawCluster() {
+        var dice = Dice(seed: seed, Self.clusterDice)
+        nodes = dice.pick([(3, weight: 6), (4, weight: 2), (5, weight: 2)]) ?? 3
+        limits.replicationFactor = dice.pick([(3, weight: 9), (5, weight: nodes), (2, weight: 1)]) ?? 3
+        limits.virtualNodes = 8
+        if dice.chance(0.6) {
+            // Short times, so that what takes minutes in production happens in seconds.
+            limits.roundTimeoutMs = dice.pick(30...120)
+            limits.operationTimeoutMs = dice.pick(300...900)
+            limits.readHedgeMs = dice.pick(5...20)
+            limits.retryPauseMaxMs = dice.pick(4...64)
+            limits.ballotCeilingLeadMs = dice.pick(40...300)
+            limits.operationAgeMaxMs = dice.pick(1_000...3_000)
+            limits.clockDriftMaxMs = dice.pick(20...200)
+        }
+        let slowest = dice.pick([(3, weight: 3), (8, weight: 1), (20, weight: 1)]) ?? UInt64(3)
+        weather.delayMs = 1...slowest
+        weather.clientDelayMs = 0...dice.pick(0...3)
+        weather.noticeMs = 0...dice.pick(0...5)
+        let sync: UInt64 = dice.pick([(1, weight: 2), (3, weight: 2), (10, weight: 1)]) ?? 1
+        syncMs = 1...sync
+        skewMs = Array(repeating: 0, count: nodes)
+    }
+
+    private mutating func drawClients() {
+        var dice = Dice(seed: seed, Self.clientDice)
+        let registers = dice.chance(0.8) ? dice.pick(1...3) : dice.pick(8...40)
+        keys[.register] = (0..<registers).map { "k\(seed)-\($0)" }
+        keys[.lock] = (0..<dice.pick(1...2)).map { "l\(seed)-\($0)" }
+        leaseMs = limits.clockDriftMaxMs + dice.pick(10...600)
+        keys[.weak] = (0..<2).map { "w\(seed)-\($0)" }
+        var weights: [(OperationKind, weight: Int)] = []
+        for kind in OperationKind.allCases {
+            let isUsed = dice.chance(kind.family == .register ? 0.7 : 0.35)
+            let weight = dice.pick(1...8)
+            if isUsed || kind == .get { weights.append((kind, kind == .list ? 1 : weight)) }
+        }
+        if !weights.contains(where: { $0.0 != .get }) { weights.append((.put, 5)) }
+        clientsStay = dice.chance(0.3)
+        let count = dice.pick(2...8)
+        let operations = dice.pick(200...800) / count
+        let thinkMaxMs: UInt64 = dice.pick([(2, weight: 2), (20, weight: 2), (100, weight: 1)]) ?? 20
+        let isImpatient = kinds.contains(.impatience)
+        let patienceMs = isImpatient ? dice.pick(5...limits.operationTimeoutMs) : limits.operationTimeoutMs * 2
+        clients = (0..<count).map { client in
+            var dice = Dice(seed: seed, Self.clientDice, UInt64(client) + 1)
+            return (0..<operations).map { _ in
+                let kind = dice.pick(weights) ?? .get
+                return PlannedOperation(
+                    kind: kind, key: dice.pick(0...(keys[kind.family] ?? []).count - 1),
+                    thinkMs: dice.chance(0.1) ? dice.pick(0...thinkMaxMs * 10) : dice.pick(0...thinkMaxMs),
+                    draw: dice.number(),
+                    patienceMs: patienceMs + (isImpatient ? dice.pick(0...patienceMs) : 0))
+            }
+        }
+    }
+}
