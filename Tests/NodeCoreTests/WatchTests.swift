@@ -126,9 +126,9 @@ import Wire
         let cluster = VirtualCluster(count: 4, founders: 3, seed: UInt64(seed))
         #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })
         let watchers = (0..<3).map { Watcher(cluster, at: $0, client: 100_000 * ($0 + 1)) }
-        cluster.loss = 0.05
-        cluster.duplication = 0.05
-        cluster.delayMs = 1...12
+        cluster.weather.loss = 0.05
+        cluster.weather.duplication = 0.05
+        cluster.weather.delayMs = 1...12
         var client = 1_000
         for round in 0..<200 {
             client += 1
@@ -148,8 +148,8 @@ import Wire
                 watchers[seed % 3].go(to: seed % 3)
             }
         }
-        cluster.loss = 0
-        cluster.duplication = 0
+        cluster.weather.loss = 0
+        cluster.weather.duplication = 0
         cluster.run(forMs: 3_000)
         var expected: [String: String] = [:]
         for index in 0..<9 {
