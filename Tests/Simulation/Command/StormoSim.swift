@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+@preconcurrency import Glibc
 
 /// `stormo-sim`: looks for histories in which the core breaks its promises.
 @main struct StormoSim: AsyncParsableCommand {
