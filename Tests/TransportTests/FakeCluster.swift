@@ -27,13 +27,26 @@ final class FakeCluster: Sendable {
         return cluster
     }
 
-    /// Founds, or changes, the ring.
-    func setRing(epoch: UInt32, _ members: [FakeNode]) {
+    /// One more node, which is no member of the ring.
+    func addNode() async throws -> FakeNode {
+        let node = FakeNode(id: NodeID(UInt64(nodes.count + 1)), store: store)
+        try await node.listen()
+        listed.withLock { $0.append(node) }
+        return node
+    }
+
+    /// Founds, or changes, the ring; with `next` it is joint.
+    func setRing(epoch: UInt32, _ members: [FakeNode], next: [FakeNode]? = nil) {
+        func layout(_ members: [FakeNode]) -> RingLayout {
+            RingLayout(
+                replicationFactor: 3,
+                members: members.map {
+                    RingMember(id: $0.id, name: $0.name, address: $0.address, zone: "", virtualNodes: 16)
+                })
+        }
         let ring = Ring(
-            clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(epoch), replicationFactor: 3,
-            members: members.map {
-                RingMember(id: $0.id, name: $0.name, address: $0.address, zone: "", virtualNodes: 16)
-            })
+            clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(epoch), layout: layout(members),
+            next: next.map(layout))
         store.state.withLock { $0.ring = ring }
     }
 
@@ -92,6 +105,8 @@ final class FakeStore: Sendable {
         var firstOffsets: [PartitionID: Offset] = [:]
         var epochs: [PartitionID: LogEpoch] = [:]
         var doubted: [NodeID] = []
+        /// Nodes that have left: id, name, address.
+        var gone: [(NodeID, String, String)] = []
     }
 
     let state = Mutex(State())
@@ -147,7 +162,10 @@ final class FakeNode: ConnectionDelegate {
         var received: [Message] = []
         var reads = 0
         var aheadMs: UInt64 = 0
-        var epoch: Epoch?
+        var connections: [Connection] = []
+        var hold: (@Sendable (@escaping @Sendable () -> Void) -> Void)?
+        /// The ring that this node knows, when it is not the one of all.
+        var ring: Ring?
     }
 
     private let state = Mutex(State())
@@ -165,7 +183,22 @@ final class FakeNode: ConnectionDelegate {
     var reads: Int { state.withLock { $0.reads } }
 
     func script(_ script: Script?) { state.withLock { $0.script = script } }
+    /// Gives the answer to every request, the cluster's state aside, to `hold`, to be let go by calling it.
+    func hold(_ hold: (@Sendable (@escaping @Sendable () -> Void) -> Void)?) { state.withLock { $0.hold = hold } }
     func setClock(aheadMs: UInt64) { state.withLock { $0.aheadMs = aheadMs } }
+    func setKnownRing(_ ring: Ring?) { state.withLock { $0.ring = ring } }
+    var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    /// Tells all who are connected something that they did not ask for.
+    func announce(_ message: Message) {
+        testLoop.execute {
+            for connection in self.state.withLock({ $0.connections }) {
+                connection.send(message, requestID: .oneWay, answer: false)
+                connection.flush()
+            }
+        }
+    }
+
     func forgetReceived() { state.withLock { $0.received = [] } }
 
     func listen(secret: String = "secret", clusterName: String = "test") async throws {
@@ -196,14 +229,17 @@ final class FakeNode: ConnectionDelegate {
         let aheadMs = state.withLock { $0.aheadMs }
         return (
             HybridTime(milliseconds: ClientClock.physicalMs() + aheadMs),
-            store.state.withLock { $0.ring?.epoch ?? .none }
+            knownRing?.epoch ?? .none
         )
     }
+    private var knownRing: Ring? { state.withLock { $0.ring } ?? store.state.withLock { $0.ring } }
     var clusterID: ClusterID { store.state.withLock { $0.ring?.clusterID ?? .none } }
     func admit(_ hello: Hello) -> ErrorMessage? { nil }
-    func connectionOpened(_ connection: Connection) {}
+    func connectionOpened(_ connection: Connection) { state.withLock { $0.connections.append(connection) } }
     func connectionReadCompleted(_ connection: Connection) { state.withLock { $0.reads += 1 } }
-    func connectionClosed(_ connection: Connection, reason: CloseReason) {}
+    func connectionClosed(_ connection: Connection, reason: CloseReason) {
+        state.withLock { $0.connections.removeAll { $0 === connection } }
+    }
 
     func connection(_ connection: Connection, received frame: Frame) {
         let script = state.withLock { state in
@@ -218,6 +254,15 @@ final class FakeNode: ConnectionDelegate {
             _ = answer(frame.message)
             connection.close(.local("script"))
         case nil:
+            if frame.message != .clusterRequest, let hold = state.withLock({ $0.hold }) {
+                let (answer, id) = (answer(frame.message), frame.header.requestID)
+                return hold {
+                    testLoop.execute {
+                        connection.send(answer, requestID: id, answer: true)
+                        connection.flush()
+                    }
+                }
+            }
             if case .fetch(let fetch) = frame.message {
                 return poll(fetch, connection, frame.header.requestID, fetch.waitMs)
             }
@@ -241,12 +286,12 @@ final class FakeNode: ConnectionDelegate {
     func answer(_ message: Message) -> Message {
         switch message {
         case .clusterRequest:
-            let (ring, doubted) = store.state.withLock { ($0.ring, $0.doubted) }
-            let members = (ring?.members ?? []).map { member in
+            let ring = knownRing
+            let (doubted, gone) = store.state.withLock { ($0.doubted, $0.gone) }
+            let members = ((ring?.members ?? []).map { ($0.id, $0.name, $0.address) } + gone).map { id, name, address in
                 MemberInfo(
-                    identity: PeerIdentity(
-                        role: .node, id: member.id, name: member.name, incarnation: 1, address: member.address),
-                    state: doubted.contains(member.id) ? .suspect : .alive)
+                    identity: PeerIdentity(role: .node, id: id, name: name, incarnation: 1, address: address),
+                    state: gone.contains { $0.0 == id } ? .left : doubted.contains(id) ? .suspect : .alive)
             }
             return .clusterState(ClusterState(name: "test", answeredBy: id, ring: ring, members: members))
         case .statsRequest: return .stats(NodeStatistics(items: [.init(name: "id", value: id.rawValue)]))

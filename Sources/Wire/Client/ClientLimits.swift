@@ -27,6 +27,11 @@ enum ClientLimits {
     static let epochsMax = 200_000
     /// How long a consumer's fetch waits for records, in milliseconds.
     static let pollMs: UInt32 = 1_000
+    /// How long a watch's request waits for something to tell, in milliseconds: a node that hangs is noticed that much
+    /// later.
+    static let watchMs: UInt32 = 2_000
+    /// Keys whose last version a watch remembers, so that nothing is told twice or backwards when another node goes on.
+    static let watchedVersionsMax = 16_384
     /// How often a consumer looks for partitions that it may take, and for a topic that does not exist yet, in
     /// milliseconds.
     static let claimMs: UInt64 = 1_000

@@ -20,6 +20,10 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
     var isSilent = false
     /// Whether the membership takes it for dead, suspect or gone.
     var isDoubted = false
+    /// Whether it goes down: it is asked nothing new, and the connection ends when it has answered what is in flight.
+    var isLeaving = false
+    /// Whether neither a seed nor the members lead to it any more.
+    var isUnwanted = false
     /// Whether frames were sent that have not been flushed.
     var isDirty = false
     /// Whether it rests because another address leads to the same node.
@@ -57,6 +61,9 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
         link?.stop()
         link = nil
     }
+
+    /// Closes the connection; it is tried again after a pause.
+    func disconnect() { connection?.close(.local("'\(name)' goes down")) }
 
     /// Closes until `start`: another address leads to the same node.
     func rest() {
@@ -99,7 +106,9 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
         let node = nodeID
         nodeID = nil
         isDirty = false
-        log("connection to \(name) at \(address) ended: \(reason)")
+        let wasLeaving = isLeaving
+        isLeaving = false
+        if !wasLeaving { log("connection to \(name) at \(address) ended: \(reason)") }
         engine.lost(self, node: node, requests.removeAll(), reason)
     }
 

@@ -27,6 +27,21 @@ enum RequestCheck {
             try range("replication factor", UInt64(request.configuration.replicationFactor), 1...UInt64(UInt16.max))
         case .describeTopics(let request), .deleteTopic(let request):
             try length("topic", request.name.utf8.count, max: WireLimits.nameBytesMax)
+        case .watchRequest(let request):
+            try length("prefix", request.prefix.count, max: WireLimits.keyBytesMax)
+            if let after = request.position?.after { try length("after", after.count, max: WireLimits.keyBytesMax) }
+            try range("wait", UInt64(request.waitMs), 0...UInt64(WireLimits.watchWaitMsMax))
+        case .changeRing(let request):
+            switch request.change {
+            case .add(let node), .remove(let node): try name(node)
+            case .replace(let node, let replacement):
+                try name(node)
+                try name(replacement)
+            case .replicationFactor(let factor):
+                try range("replication factor", UInt64(max(0, factor)), 1...UInt64(UInt16.max))
+            case .abort: break
+            }
+        case .forgetMember(let request): try name(request.node)
         case .fetch(let request): try range("wait", UInt64(request.waitMs), 0...UInt64(Fetch.waitMsMax))
         default: break
         }
@@ -34,6 +49,10 @@ enum RequestCheck {
 
     private static func key(_ key: Key) throws(ClientError) {
         do throws(WireError) { _ = try key.validated() } catch { throw .refused(.invalid, "\(error)") }
+    }
+
+    private static func name(_ node: String) throws(ClientError) {
+        try length("node", node.utf8.count, max: WireLimits.nameBytesMax)
     }
 
     private static func length(_ field: String, _ found: Int, max: Int) throws(ClientError) {

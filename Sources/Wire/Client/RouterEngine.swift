@@ -26,6 +26,12 @@ final class RouterEngine: @unchecked Sendable {
         var isScheduled = false
     }
 
+    /// Whom to ask for the ring and the members once the question under way is over.
+    private enum NextRefresh {
+        case anyNode
+        case node(NodeID)
+    }
+
     private struct ReadyWaiter {
         var deadline: NIODeadline
         var continuation: CheckedContinuation<ClientError?, Never>
@@ -37,14 +43,14 @@ final class RouterEngine: @unchecked Sendable {
     private var nodes: [NodeID: NodeLink] = [:]
     private var open: [NodeLink] = []
     private var turn = 0
-    private var table: RouteTable?
+    private var ring: Ring?
     private var waiting: [Operation] = []
     private var readyWaiters: [ReadyWaiter] = []
     private var dirty: [NodeLink] = []
     private var sweep: Scheduled<Void>?
     private var refreshTimer: RepeatedTask?
     private var isRefreshing = false
-    private var refreshAgain: NodeID?
+    private var nextRefresh: NextRefresh?
     private var random = SystemRandomNumberGenerator()
     private let incarnation: UInt64
 
@@ -59,10 +65,10 @@ final class RouterEngine: @unchecked Sendable {
     var isRunning: Bool { life == .running }
 
     /// The ring that is known; `.none` before.
-    var epoch: Epoch { table?.ring.epoch ?? .none }
+    var epoch: Epoch { ring?.epoch ?? .none }
 
     /// The cluster's id once known.
-    var clusterID: ClusterID { table?.ring.clusterID ?? .none }
+    var clusterID: ClusterID { ring?.clusterID ?? .none }
 
     // MARK: Any thread
 
@@ -87,8 +93,9 @@ final class RouterEngine: @unchecked Sendable {
         updateLinks(members: [])
         let interval = TimeAmount.milliseconds(Int64(configuration.refreshIntervalMs))
         refreshTimer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
-            self?.refresh()
-            self?.probeSilent()
+            guard let self else { return }
+            if !isRefreshing { refresh() }
+            probeSilent()
         }
         return true
     }
@@ -110,7 +117,7 @@ final class RouterEngine: @unchecked Sendable {
         for waiter in readyWaiters { waiter.continuation.resume(returning: .closed) }
         readyWaiters = []
         isRefreshing = false
-        refreshAgain = nil
+        nextRefresh = nil
     }
 
     /// Resumes with nil when there are a ring and a node, with an error at the deadline.
@@ -121,13 +128,13 @@ final class RouterEngine: @unchecked Sendable {
         armSweep()
     }
 
-    private var isReady: Bool { table != nil && !open.isEmpty }
+    private var isReady: Bool { ring != nil && !open.isEmpty }
 
     /// What every address says, for people.
     private var report: String {
         if life == .idle { return "the client is not running" }
         let lines = links.map { "\($0.address): \($0.status)" }
-        let ring = table == nil ? "no node has told a ring yet; " : ""
+        let ring = ring == nil ? "no node has told a ring yet; " : ""
         return ring + (lines.isEmpty ? "no seeds are configured" : lines.joined(separator: "; "))
     }
 
@@ -183,8 +190,9 @@ final class RouterEngine: @unchecked Sendable {
         case .node(let id), .primary(let id):
             return nodes[id].flatMap { operation.hasTried(id) ? nil : $0 }
         case .key(let key):
-            guard let table else { return nil }
-            let replicas = table.replicas(of: key.token)
+            guard let ring else { return nil }
+            // While the ring changes, its layout in force: there is where a key's operations meet.
+            let replicas = ring.replicas(of: key.token)
             if let link = first(of: replicas, operation, { $0.isGood }) { return link }
             if let link = first(of: replicas, operation, { _ in true }) { return link }
             return next(operation)
@@ -239,11 +247,13 @@ final class RouterEngine: @unchecked Sendable {
 
     /// An answer, or news that came without a request.
     func received(_ frame: Frame, on link: NodeLink) {
-        if frame.header.epoch > epoch { refresh(from: link.nodeID) }
+        defer {
+            // Unless the frame has told the ring itself.
+            if frame.header.epoch > epoch { refresh(from: link.nodeID) }
+            closeIfOver(link)
+        }
         guard frame.header.flags.contains(.answer) else {
-            if case .error(let error) = frame.message {
-                logger.warning("'\(link.name)' complains (\(error.code)): \(error.detail)")
-            }
+            if case .error(let error) = frame.message { complained(error, link) }
             return
         }
         guard let operation = link.requests.remove(frame.header.requestID) else { return counters.lateAnswers.count() }
@@ -253,8 +263,14 @@ final class RouterEngine: @unchecked Sendable {
         refused(operation, error, by: link)
     }
 
+    private func complained(_ error: ErrorMessage, _ link: NodeLink) {
+        if error.code == .draining { return leave(link) }
+        logger.warning("'\(link.name)' complains (\(error.code)): \(error.detail)")
+    }
+
     private func refused(_ operation: Operation, _ error: ErrorMessage, by link: NodeLink) {
         if error.code == .staleEpoch || error.code == .notPrimary { refresh(from: link.nodeID) }
+        if error.code == .draining { leave(link) }
         let refusal = Refusal(error, of: operation.safety, from: link.name)
         if case .outcomeUnknown = refusal.error { counters.outcomesUnknown.count() }
         if case .final(let error) = refusal { return operation.complete(.failure(error)) }
@@ -293,6 +309,43 @@ final class RouterEngine: @unchecked Sendable {
             }
         }
         flush()
+    }
+
+    /// The node goes down, or is no member any more: nothing new is asked of it, reads in flight are asked elsewhere, and
+    /// the connection ends when the writes in flight have been answered.
+    private func leave(_ link: NodeLink) {
+        guard !link.isLeaving, let node = link.nodeID else { return }
+        link.isLeaving = true
+        logger.debug("'\(link.name)' at \(link.address) goes down")
+        open.removeAll { $0 === link }
+        if nodes[node] === link { nodes[node] = nil }
+        var movable: [Operation] = []
+        link.requests.removeAll { operation in
+            if !operation.isDone, operation.isOnce { return false }
+            movable.append(operation)
+            return true
+        }
+        for operation in movable {
+            operation.inFlight -= 1
+            operation.lastError = .refused(.draining, "'\(link.name)' at \(link.address) goes down")
+            if !operation.isDone { again(operation) }
+        }
+        if !link.isUnwanted { refresh() }
+        closeIfOver(link)
+    }
+
+    /// Ends the connection to a node that is left, once it has answered everything.
+    private func closeIfOver(_ link: NodeLink) {
+        guard link.isLeaving, link.requests.count == 0 else { return }
+        if link.isUnwanted { return drop(link) }
+        link.disconnect()
+    }
+
+    private func drop(_ link: NodeLink) {
+        link.stop()
+        links.removeAll { $0 === link }
+        // Another address may lead to the same node.
+        for other in links where other.isAlias { other.start() }
     }
 
     // MARK: Deadlines
@@ -339,6 +392,7 @@ final class RouterEngine: @unchecked Sendable {
                 waiting.append(operation)
             }
         }
+        for link in links where link.isLeaving { closeIfOver(link) }
         settleReady(now)
         flush()
         armSweep()
@@ -407,11 +461,12 @@ final class RouterEngine: @unchecked Sendable {
         armSweep()
     }
 
-    /// Asks for the ring and the members: `node`, or any. One request at a time.
+    /// Asks for the ring and the members: `node`, or any. One question at a time; another node is asked when this one
+    /// does not answer.
     private func refresh(from node: NodeID? = nil) {
         guard life == .running, !open.isEmpty else { return }
         guard !isRefreshing else {
-            refreshAgain = refreshAgain ?? node
+            if let node { nextRefresh = .node(node) } else if nextRefresh == nil { nextRefresh = .anyNode }
             return
         }
         isRefreshing = true
@@ -420,7 +475,7 @@ final class RouterEngine: @unchecked Sendable {
             message: .clusterRequest, route: node.map { .primary($0) } ?? .anyNode, safety: .repeatable,
             timeoutMs: configuration.operationTimeoutMs,
             attemptMs: ClientLimits.attemptMs(configuration.operationTimeoutMs),
-            completion: .engine { [weak self] result in self?.refreshed(result) })
+            completion: .engine { [weak self] result in self?.refreshed(result, asked: node) })
         dispatch(operation, .now())
         flush()
         armSweep()
@@ -440,23 +495,28 @@ final class RouterEngine: @unchecked Sendable {
         armSweep()
     }
 
-    private func refreshed(_ result: Result<Message, ClientError>) {
+    private func refreshed(_ result: Result<Message, ClientError>, asked node: NodeID?) {
         isRefreshing = false
         guard life == .running else { return }
-        if case .success(.clusterState(let state)) = result { apply(state) }
-        guard let node = refreshAgain else { return }
-        refreshAgain = nil
+        if case .success(.clusterState(let state)) = result {
+            apply(state)
+        } else if node != nil, nextRefresh == nil {
+            // It had news and is gone: others may have them too.
+            nextRefresh = .anyNode
+        }
+        guard let next = nextRefresh else { return }
+        nextRefresh = nil
         // Not at once: a node that always answers with news must not keep this busy.
         eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(ClientLimits.sweepMs)) { [weak self] in
-            self?.refresh(from: node)
+            if case .node(let node) = next { self?.refresh(from: node) } else { self?.refresh() }
         }
     }
 
     private func apply(_ state: ClusterState) {
-        if let ring = state.ring {
-            guard ring.epoch >= epoch else { return }
-            if ring != table?.ring { table = RouteTable(ring) }
-        } else if table != nil {
+        if let told = state.ring {
+            guard told.epoch >= epoch else { return }
+            ring = told
+        } else if ring != nil {
             return
         }
         cluster.withLock { $0 = state }
@@ -484,9 +544,11 @@ final class RouterEngine: @unchecked Sendable {
         for member in members where member.identity.role == .node && member.state != .left {
             wanted.append(member.identity.address)
         }
-        for member in table?.ring.members ?? [] { wanted.append(member.address) }
-        for link in links where !wanted.contains(link.address) { link.stop() }
-        links.removeAll { !wanted.contains($0.address) }
+        for member in ring?.allMembers ?? [] { wanted.append(member.address) }
+        for link in links {
+            link.isUnwanted = !wanted.contains(link.address)
+            if link.isUnwanted, link.connection == nil { drop(link) } else if link.isUnwanted { leave(link) }
+        }
         var transport = TransportConfiguration(
             clusterName: configuration.clusterName, secret: configuration.secret,
             identity: PeerIdentity(
