@@ -22,12 +22,10 @@ package struct GatewayLimits: Sendable, Hashable {
     package var streamRecentEventsMax = 8_192
     /// How long the topics of a stream are still followed after the last client has gone, in ms.
     package var streamLingerMs: UInt64 = 30_000
-    /// Open watches: each lists its prefix again and again.
-    package var watchersMax = 64
-    /// Keys of one watched prefix; a watch of more ends.
-    package var watchKeysMax = 10_000
-    /// Pause between two listings of a watch, in ms: how late an event may be.
-    package var watchIntervalMs: UInt64 = 250
+    /// Open watches: each holds a request at a node.
+    package var watchersMax = 256
+    /// How often a silent watch looks whether its client is still there, in ms.
+    package var watchPauseMs: UInt64 = 1_000
     /// Items of a page when the request does not say.
     package var pageDefault = 100
     /// Items of a page at most.

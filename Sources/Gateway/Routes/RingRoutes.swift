@@ -11,16 +11,22 @@ struct RingRoutes {
         [
             Route(.get, "/sharding/info", .client, info),
             Route(.get, "/sharding/locate", .client, locate),
+            Route(.post, "/sharding/add-node", .admin, body: .json, addNode),
+            Route(.post, "/sharding/remove-node", .admin, body: .json, removeNode),
+            Route(.post, "/sharding/replace-node", .admin, body: .json, replaceNode),
+            Route(.post, "/sharding/reconfigure", .admin, body: .json, reconfigure),
+            Route(.post, "/sharding/abort", .admin, body: .json, abort),
         ]
     }
 
     private func info(_ call: Call) async throws -> Response {
         let cluster = try Self.cluster(services.client.cluster)
         let ring = try Self.ring(cluster)
+        let progress = ring.next == nil ? nil : RingProgress(await services.nodeFigures())
         return Response.object(capacity: 512 + ring.members.count * 256) {
             $0.name("nodes")
             $0.array {
-                for member in ring.members {
+                for member in ring.allMembers {
                     $0.object {
                         $0.member("id", member.id.description)
                         $0.member("name", member.name)
@@ -36,6 +42,66 @@ struct RingRoutes {
             $0.member("replicas", ring.replicas)
             $0.member("virtual_nodes", ring.members.map(\.virtualNodes).max() ?? 0)
             $0.member("epoch", ring.epoch.rawValue)
+            if let next = ring.next {
+                $0.name("transition")
+                $0.transition(from: ring.layout, to: next, progress)
+            }
+        }
+    }
+
+    // MARK: Changes
+
+    private func addNode(_ call: Call) async throws -> Response {
+        var fields = try BodyFields(call.body)
+        let node = fields.node("node")
+        let dryRun = fields.dryRun(with: ["node"])
+        try fields.check()
+        guard let node else { preconditionFailure("fields without errors are all there") }
+        return try await change(.add(node), dryRun: dryRun)
+    }
+
+    private func removeNode(_ call: Call) async throws -> Response {
+        var fields = try BodyFields(call.body)
+        let node = fields.node("node")
+        let dryRun = fields.dryRun(with: ["node"])
+        try fields.check()
+        guard let node else { preconditionFailure("fields without errors are all there") }
+        return try await change(.remove(node), dryRun: dryRun)
+    }
+
+    private func replaceNode(_ call: Call) async throws -> Response {
+        var fields = try BodyFields(call.body)
+        let node = fields.node("node")
+        let replacement = fields.node("with")
+        let dryRun = fields.dryRun(with: ["node", "with"])
+        try fields.check()
+        guard let node, let replacement else { preconditionFailure("fields without errors are all there") }
+        return try await change(.replace(node, with: replacement), dryRun: dryRun)
+    }
+
+    private func reconfigure(_ call: Call) async throws -> Response {
+        var fields = try BodyFields(call.body)
+        let factor = fields.whole("replication_factor", 1...WireLimits.ringMembersMax)
+        let dryRun = fields.dryRun(with: ["replication_factor"])
+        try fields.check()
+        guard let factor else { preconditionFailure("fields without errors are all there") }
+        return try await change(.replicationFactor(factor), dryRun: dryRun)
+    }
+
+    private func abort(_ call: Call) async throws -> Response {
+        var fields = try BodyFields(call.body)
+        fields.refuseOthers(than: [])
+        try fields.check()
+        return try await change(.abort, dryRun: false)
+    }
+
+    /// 202 with the epoch in which the change runs; a dry run changes nothing and is answered with 200.
+    private func change(_ change: RingChange, dryRun: Bool) async throws -> Response {
+        let plan = try await services.client.changeRing(change, dryRun: dryRun)
+        return Response.object(status: dryRun ? .ok : .accepted, capacity: 1_024) {
+            $0.member("epoch", plan.epoch.rawValue)
+            $0.name("transition")
+            $0.plan(plan)
         }
     }
 
@@ -90,6 +156,119 @@ struct RingRoutes {
         case .dead: "dead"
         case .left: "left"
         case nil: "unknown"
+        }
+    }
+}
+
+/// How far the new owners of a joint epoch are, from the nodes' figures.
+struct RingProgress {
+    private(set) var rangesTotal: UInt64 = 0
+    private(set) var rangesDone: UInt64 = 0
+    private(set) var keys: UInt64 = 0
+    private(set) var bytes: UInt64 = 0
+    /// How long the slowest node still needs, in milliseconds; 0 when nothing is known yet.
+    private(set) var leftMs: UInt64 = 0
+
+    init(_ nodes: [NodeFigures]) {
+        for node in nodes {
+            guard case .success(let figures) = node.figures else { continue }
+            func figure(_ name: String) -> UInt64 { figures.items.first { $0.name == name }?.value ?? 0 }
+            rangesTotal += figure("transfer_ranges_total")
+            rangesDone += figure("transfer_ranges_done")
+            keys += figure("transfer_keys_total")
+            bytes += figure("transfer_bytes_total")
+            leftMs = max(leftMs, figure("transfer_left_ms"))
+        }
+    }
+}
+
+extension BodyFields {
+    /// A node by its address, name or id; a leading `http://` is passed over, as the former coordinator's clients send it.
+    fileprivate mutating func node(_ name: String) -> String? {
+        guard let text = text(name) else { return nil }
+        let bare = text.hasPrefix("http://") ? String(text.dropFirst(7)) : text
+        let trimmed = bare.hasSuffix("/") ? String(bare.dropLast()) : bare
+        if trimmed.isEmpty { add(name, "expected host:port, found \"\(text)\"") }
+        return trimmed.isEmpty ? nil : trimmed
+    }
+
+    /// `dry_run`, false when it is not there; every other member that is not in `names` is a mistake.
+    fileprivate mutating func dryRun(with names: [String]) -> Bool {
+        refuseOthers(than: names + ["dry_run"])
+        switch object["dry_run"] {
+        case nil, .null: return false
+        case .bool(let value): return value
+        case .some(let other):
+            add("dry_run", "expected true or false, found \(other.kind)")
+            return false
+        }
+    }
+
+    /// A whole number within a range.
+    fileprivate mutating func whole(_ name: String, _ range: ClosedRange<Int>) -> Int? {
+        guard let number = number(name) else { return nil }
+        guard number.rounded() == number, number >= Double(range.lowerBound), number <= Double(range.upperBound) else {
+            add(name, "expected a whole number from \(range.lowerBound) to \(range.upperBound), found \(number)")
+            return nil
+        }
+        return Int(number)
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func transition(from: RingLayout, to: RingLayout, _ progress: RingProgress?) {
+        object {
+            $0.name("from")
+            $0.layout(from)
+            $0.name("to")
+            $0.layout(to)
+            guard let progress else { return }
+            $0.name("progress")
+            $0.object {
+                $0.member("ranges_done", progress.rangesDone)
+                $0.member("ranges_total", progress.rangesTotal)
+                $0.member("keys_copied", progress.keys)
+                $0.member("bytes_copied", progress.bytes)
+                if progress.leftMs > 0 { $0.member("seconds_left", (progress.leftMs + 999) / 1_000) }
+            }
+        }
+    }
+
+    private mutating func layout(_ layout: RingLayout) {
+        object {
+            $0.name("nodes")
+            $0.array { for member in layout.members { $0.string(member.name) } }
+            $0.member("replication_factor", layout.replicationFactor)
+            $0.member("replicas", layout.replicas)
+        }
+    }
+
+    fileprivate mutating func plan(_ plan: RingPlan) {
+        object {
+            $0.member("replicas", UInt64(plan.replicas))
+            $0.name("nodes")
+            $0.array {
+                for share in plan.shares {
+                    $0.object {
+                        $0.member("id", share.node.description)
+                        $0.member("name", share.name)
+                        $0.member("holds", Double(share.before) / 1_000_000)
+                        $0.member("will_hold", Double(share.after) / 1_000_000)
+                        $0.member("copies", Double(share.copies) / 1_000_000)
+                    }
+                }
+            }
+            $0.name("without_quorum")
+            $0.array {
+                for danger in plan.dangers {
+                    $0.object {
+                        $0.member("after", Hex.fixed(danger.range.after))
+                        $0.member("through", Hex.fixed(danger.range.through))
+                        $0.member("alive", UInt64(danger.alive.count))
+                        $0.member("needed", UInt64(danger.needed))
+                    }
+                }
+            }
         }
     }
 }

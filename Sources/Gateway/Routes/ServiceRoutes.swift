@@ -50,29 +50,9 @@ struct ServiceRoutes {
 
     // MARK: Figures
 
-    /// A node's figures, or why it did not tell them.
-    private typealias NodeFigures = (member: RingMember, figures: Result<NodeStatistics, ClientError>)
-
-    private func nodeFigures() async -> [NodeFigures] {
-        let members = services.client.cluster?.ring?.members ?? []
-        let client = services.client
-        return await withTaskGroup(of: (Int, NodeFigures).self) { group in
-            for (index, member) in members.enumerated() {
-                group.addTask {
-                    do throws(ClientError) {
-                        return (index, (member, .success(try await client.statistics(of: member.id))))
-                    } catch { return (index, (member, .failure(error))) }
-                }
-            }
-            var found: [(Int, NodeFigures)] = []
-            for await figures in group { found.append(figures) }
-            return found.sorted { $0.0 < $1.0 }.map(\.1)
-        }
-    }
-
     private func statistics(_ call: Call) async throws -> Response {
         let cluster = try RingRoutes.cluster(services.client.cluster)
-        let nodes = await nodeFigures()
+        let nodes = await services.nodeFigures()
         return Response.object(capacity: 4_096) {
             $0.name("nodes")
             $0.array {
@@ -117,7 +97,7 @@ struct ServiceRoutes {
         let text = GatewayExposition.text(
             metrics: services.metrics, streams: [services.fleetFeed, services.anomalyFeed],
             client: services.client.statistics,
-            nodes: await nodeFigures().map { ($0.member.name, try? $0.figures.get()) })
+            nodes: await services.nodeFigures().map { ($0.member.name, try? $0.figures.get()) })
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],

@@ -5,8 +5,7 @@ import StormoClient
 import Synchronization
 import Wire
 
-/// `GET /watch` of the table *Keys*: the latest state of the keys under a prefix, as events. The gateway compares whole
-/// listings, each of what a quorum holds, so a key never goes back; how often is a bound of the gateway.
+/// `GET /watch` of the table *Keys*: the latest state of the keys under a prefix, as events whose ids are positions.
 struct WatchRoutes {
     let services: GatewayServices
 
@@ -24,12 +23,12 @@ struct WatchRoutes {
             services.metrics.count(.watchersRefused)
             throw Problem.overloaded("\(limits.watchersMax) watches are open: try again later, or at another gateway")
         }
-        let isResumed = call.header(.lastEventID) != nil
+        let lastEventID = call.header(.lastEventID)
         let hasGone = StreamEnd()
         let body = ResponseBody { [services] writer in
             defer { services.watchers.leave() }
             try await call.request.body.consumeWithInboundCloseHandler { _ in
-                try await tell(prefix, isResumed: isResumed, until: hasGone, to: &writer)
+                try await tell(prefix, after: lastEventID, until: hasGone, to: &writer)
             } onInboundClosed: {
                 hasGone.set()
             }
@@ -40,55 +39,72 @@ struct WatchRoutes {
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .accelBuffering: "no"], body: body)
     }
 
+    private enum Step: Sendable {
+        case event(WatchEvent)
+        /// Time to see whether anybody still listens.
+        case pause
+    }
+
     private func tell(
-        _ prefix: String, isResumed: Bool, until hasGone: StreamEnd, to writer: inout any ResponseBodyWriter
+        _ prefix: String, after lastEventID: String?, until hasGone: StreamEnd, to writer: inout any ResponseBodyWriter
     ) async throws {
-        var state = WatchState()
-        var told: UInt64 = 0
+        let position = lastEventID.flatMap { WatchPosition(eventID: $0) }
+        var text = ServerSentEvent.opening(id: position?.eventID ?? "0", retryMs: 2_000)
+        if lastEventID != nil, position == nil {
+            // A position that cannot be read is lost; everything follows.
+            ServerSentEvent.append(id: "0", name: "reset", json: Array("{}".utf8), to: &text)
+        }
+        try await writer.write(ByteBuffer(bytes: text))
+        let events = WatchReader(services.client.watch(prefix: Array(prefix.utf8), from: position))
+        let pauseMs = limits.watchPauseMs
         var silentMs: UInt64 = 0
-        var text = ServerSentEvent.opening(id: "0", retryMs: 2_000)
-        // Positions are not kept from one connection to the next: the whole listing follows.
-        if isResumed { ServerSentEvent.append(id: "0", name: "reset", json: Array("{}".utf8), to: &text) }
-        while !hasGone.isSet, !services.isDraining {
-            do throws(ClientError) {
-                let items = try await services.client.scanAll(prefix: prefix, max: limits.watchKeysMax + 1)
-                guard items.count <= limits.watchKeysMax else {
-                    services.metrics.count(.watchersRefused)
-                    break
+        do {
+            try await withThrowingTaskGroup(of: Step.self) { group in
+                defer { group.cancelAll() }
+                group.addTask { .event(try await events.next()) }
+                group.addTask {
+                    try await Task.sleep(for: .milliseconds(pauseMs))
+                    return .pause
                 }
-                for event in state.advance(to: items.filter { !$0.key.isSystem }) {
-                    told += 1
-                    append(event, id: told, to: &text)
+                while let step = try await group.next() {
+                    guard !hasGone.isSet, !services.isDraining else { return }
+                    var text: [UInt8] = []
+                    switch step {
+                    case .event(let event):
+                        append(event, to: &text)
+                        group.addTask { .event(try await events.next()) }
+                    case .pause:
+                        silentMs += pauseMs
+                        if silentMs >= limits.streamCommentMs { text = ServerSentEvent.comment }
+                        group.addTask {
+                            try await Task.sleep(for: .milliseconds(pauseMs))
+                            return .pause
+                        }
+                    }
+                    guard !text.isEmpty else { continue }
+                    silentMs = 0
+                    try await writer.write(ByteBuffer(bytes: text))
                 }
-            } catch {
-                // Unreachable for now: nothing is told, and nothing is lost, since the next listing is compared with
-                // what was told last.
-                if case .closed = error { break }
             }
-            if text.isEmpty, silentMs >= limits.streamCommentMs { text = ServerSentEvent.comment }
-            if text.isEmpty {
-                silentMs += limits.watchIntervalMs
-            } else {
-                try await writer.write(ByteBuffer(bytes: text))
-                text.removeAll(keepingCapacity: true)
-                silentMs = 0
-            }
-            try await Task.sleep(for: .milliseconds(limits.watchIntervalMs))
+        } catch let error as ClientError where error == .closed {
+            return
         }
     }
 
-    private func append(_ event: WatchState.Event, id: UInt64, to text: inout [UInt8]) {
+    private func append(_ event: WatchEvent, to text: inout [UInt8]) {
         var writer = JSONWriter(capacity: 256)
         let name: String
-        switch event {
-        case .put(let key, let value, let version):
+        switch event.change {
+        case .put(let key, let value):
+            guard !key.isSystem else { return }
             name = "put"
             writer.object {
                 $0.member("key", key.description)
-                $0.storedValue(value)
-                $0.member("version", version.description)
+                $0.storedValue(value.value)
+                $0.member("version", value.version.description)
             }
         case .delete(let key, let version):
+            guard !key.isSystem else { return }
             name = "delete"
             writer.object {
                 $0.member("key", key.description)
@@ -96,8 +112,45 @@ struct WatchRoutes {
                 $0.null()
                 $0.member("version", version.description)
             }
+        case .reset:
+            name = "reset"
+            writer.object { _ in }
+        case .nothing: return
         }
-        ServerSentEvent.append(id: String(id), name: name, json: writer.bytes, to: &text)
+        ServerSentEvent.append(id: event.position?.eventID ?? "0", name: name, json: writer.bytes, to: &text)
+    }
+}
+
+/// One reader's place in a watch.
+private actor WatchReader {
+    private var iterator: KeyWatch.Iterator
+
+    init(_ watch: KeyWatch) { iterator = watch.makeAsyncIterator() }
+
+    func next() async throws -> WatchEvent {
+        var own = iterator
+        let event = try await own.next()
+        iterator = own
+        guard let event else { throw CancellationError() }
+        return event
+    }
+}
+
+extension WatchPosition {
+    /// The position as the id of an event: sixteen hexadecimal digits, and of a listing under way, behind a point, its last
+    /// key.
+    var eventID: String { Hex.fixed(time.rawValue) + (after.map { "." + Base64URL.encode($0) } ?? "") }
+
+    /// Reads an event's id; nil for any other text.
+    init?(eventID text: String) {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let digits = parts.first, digits.utf8.count == 16, let time = Hex.number(digits) else { return nil }
+        var after: [UInt8]?
+        if parts.count == 2 {
+            guard let bytes = Base64URL.decode(parts[1]), bytes.count <= WireLimits.keyBytesMax else { return nil }
+            after = bytes
+        }
+        self.init(time: HybridTime(time), after: after)
     }
 }
 
