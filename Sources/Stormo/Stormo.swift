@@ -1,4 +1,5 @@
 import ArgumentParser
+import StormoClient
 
 #if canImport(Glibc)
     import Glibc
@@ -16,13 +17,13 @@ struct StormoCommand: AsyncParsableCommand {
             Settings are taken from flags, then from the environment (STORMO_…), then from the file given by --config, \
             then from their defaults. docs/configuration.md lists all of them.
 
-            Exit codes: 0 done, 1 failed, 64 wrong arguments, 78 wrong configuration.
+            Exit codes: 0 done, 1 failed, 3 nobody knows whether it was done, 64 wrong arguments, 78 wrong configuration.
             """,
         version: Version.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, GatewayCommand.self, AgentCommand.self, StatusCommand.self,
             KeyCommand.self,
-            BenchCommand.self, ReferenceCommand.self,
+            RingCommand.self, RepairCommand.self, MemberCommand.self, BenchCommand.self, ReferenceCommand.self,
         ])
 
     /// Runs the command and ends the process: whatever goes wrong is one line on standard error and an exit code.
@@ -52,13 +53,19 @@ struct StormoCommand: AsyncParsableCommand {
 enum CommandExit {
     /// The command failed.
     static let failure: Int32 = 1
+    /// The write may or may not take effect: whoever repeats it blindly may do it twice.
+    static let unknown: Int32 = 3
     /// The arguments are wrong (EX_USAGE of sysexits.h).
     static let usage: Int32 = 64
     /// The configuration is wrong (EX_CONFIG of sysexits.h).
     static let configuration: Int32 = 78
 
     /// The exit code of an error.
-    static func code(of error: any Error) -> Int32 { error is ConfigurationError ? configuration : failure }
+    static func code(of error: any Error) -> Int32 {
+        if error is ConfigurationError { return configuration }
+        if case .outcomeUnknown? = error as? ClientError { return unknown }
+        return failure
+    }
 
     /// An error as one line.
     static func line(of error: any Error) -> String {

@@ -137,20 +137,24 @@ private actor WatchReader {
 }
 
 extension WatchPosition {
-    /// The position as the id of an event: sixteen hexadecimal digits, and of a listing under way, behind a point, its last
-    /// key.
-    var eventID: String { Hex.fixed(time.rawValue) + (after.map { "." + Base64URL.encode($0) } ?? "") }
+    /// The position as the id of an event: the moment and the node in sixteen hexadecimal digits each, and of a listing
+    /// under way, behind a point, its last key.
+    var eventID: String {
+        Hex.fixed(time.rawValue) + Hex.fixed(node.rawValue) + (after.map { "." + Base64URL.encode($0) } ?? "")
+    }
 
     /// Reads an event's id; nil for any other text.
     init?(eventID text: String) {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let digits = parts.first, digits.utf8.count == 16, let time = Hex.number(digits) else { return nil }
+        guard let digits = parts.first, digits.utf8.count == 32, let time = Hex.number(digits.prefix(16)),
+            let node = Hex.number(digits.suffix(16))
+        else { return nil }
         var after: [UInt8]?
         if parts.count == 2 {
             guard let bytes = Base64URL.decode(parts[1]), bytes.count <= WireLimits.keyBytesMax else { return nil }
             after = bytes
         }
-        self.init(time: HybridTime(time), after: after)
+        self.init(time: HybridTime(time), after: after, node: NodeID(node))
     }
 }
 

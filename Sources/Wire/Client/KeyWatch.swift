@@ -40,7 +40,7 @@ public struct KeyWatch: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
     /// Takes one event after the other.
-    public struct Iterator: AsyncIteratorProtocol {
+    public struct Iterator: AsyncIteratorProtocol, Sendable {
         private let router: Router
         private let prefix: [UInt8]
         private var cursor: WatchCursor

@@ -1,7 +1,7 @@
 import Wire
 
 /// How far a watch is, and what it has told: a value, so that the order of events follows from the answers alone.
-struct WatchCursor {
+struct WatchCursor: Sendable {
     /// Where the next request goes on; nil: at the beginning.
     private(set) var position: WatchPosition?
     private var told: ToldVersions
