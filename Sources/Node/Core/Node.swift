@@ -77,6 +77,9 @@ package struct Node<Store: NodeStore> {
     // Repair/
     var hints = HintTable()
 
+    // Whether the last tick found a disk that takes no writes.
+    private var isReadOnly = false
+
     /// A node over what its store has found on disk. `randomSeed` spreads the pauses of colliding proposers.
     package init(
         identity: PeerIdentity, clusterName: String, limits: CoreLimits, store: Store, time: NodeTime,
@@ -169,6 +172,7 @@ package struct Node<Store: NodeStore> {
 
     private mutating func tick() {
         resumeHeld()
+        tickDisk()
         tickOperations()
         tickPartitions()
         tickFounding()
@@ -178,6 +182,18 @@ package struct Node<Store: NodeStore> {
         tickSubscriptions()
         tickWatches()
         tickHints()
+    }
+
+    /// Operators hear when the disk takes no more writes, and when it takes them again.
+    private mutating func tickDisk() {
+        let reason = store.readOnlyReason
+        guard isReadOnly != (reason != nil) else { return }
+        isReadOnly.toggle()
+        if let reason {
+            note(.error, "\(identity.name) takes no writes until its disk does: \(reason)")
+        } else {
+            note(.info, "\(identity.name) takes writes again")
+        }
     }
 
     private mutating func receive(_ message: Message, _ header: FrameHeader, from peer: NodeID, on channel: ChannelID) {

@@ -495,6 +495,10 @@ extension Node {
             }
             switch operations[id].phase {
             case .pausing(let until, let purpose) where time.monotonicMs >= until: resume(id, purpose)
+            case .pausing(.max, _) where operations[id].versions.isEmpty:
+                // It waits for a ballot, which needs the disk; another node can do it now.
+                guard let reason = store.readOnlyReason else { continue }
+                finish(id, .failed(.readOnly, "\(identity.name) takes no writes: \(reason)"))
             case .reading where time.monotonicMs >= operations[id].roundStartedMs + limits.readHedgeMs: hedge(id)
             case .accepting, .preparing, .writingBack, .sounding, .lingering:
                 guard time.monotonicMs >= operations[id].roundStartedMs + limits.roundTimeoutMs else { continue }
