@@ -38,6 +38,9 @@ final class History: Sendable {
     /// What each caller has been answered so far.
     var counts: [String: Counts] { state.withLock { $0.counts } }
 
+    /// How many operations were refused or have an unknown outcome, so far.
+    var failed: Int { state.withLock { $0.counts.values.reduce(0) { $0 + $1.failed } } }
+
     /// How many keys and operations there are, and of how many the outcome is unknown.
     var summary: String {
         state.withLock { state in

@@ -21,12 +21,13 @@ struct KeyScene {
     static let httpCallers = ["http 1", "http 2"]
 
     /// Starts a cluster with a gateway and a load, hands them to `body` once all callers are served, and expects in the
-    /// end that all are served again, and every key's history to be linearizable, as read through both ways.
+    /// end that all are served again, and every key's history to be linearizable, as read through both ways. `founders`
+    /// is as for `TestCluster`.
     static func with(
-        _ places: [NodePlace], gateway gatewayPlace: NodePlace? = nil, in directory: TestDirectory,
-        _ body: (KeyScene) async throws -> Void
+        _ places: [NodePlace], founders: Int? = nil, gateway gatewayPlace: NodePlace? = nil,
+        in directory: TestDirectory, _ body: (KeyScene) async throws -> Void
     ) async throws {
-        try await TestCluster.with(places, in: directory) { cluster, client in
+        try await TestCluster.with(places, founders: founders, in: directory) { cluster, client in
             try await cluster.waitUntilWhole(client)
             let place = try gatewayPlace ?? NodePlace.loopback(1)[0]
             let gateway = try cluster.startGateway(place)

@@ -38,7 +38,7 @@ final class TestCluster: Sendable {
     let directory: TestDirectory
     /// Where each node runs; what is changed counts from its next start.
     let places: Mutex<[NodePlace]>
-    private let count: Int
+    private let founders: Int
     private let processes: Mutex<[StormoProcess?]>
     private let gateways = Mutex<[StormoProcess]>([])
     private let clients = Mutex<[Task<Void, any Error>]>([])
@@ -46,10 +46,10 @@ final class TestCluster: Sendable {
     /// The cluster secret, which nodes need that listen elsewhere than on loopback.
     private let secret: String?
 
-    private init(_ places: [NodePlace], in directory: TestDirectory) {
+    private init(_ places: [NodePlace], founders: Int?, in directory: TestDirectory) {
         self.directory = directory
         self.places = Mutex(places)
-        count = places.count
+        self.founders = founders ?? places.count
         secret = places.allSatisfy { $0.address.hasPrefix("127.") } ? nil : "the secret of these tests"
         processes = Mutex(Array(repeating: nil, count: places.count))
     }
@@ -59,13 +59,15 @@ final class TestCluster: Sendable {
         try await with(NodePlace.loopback(nodes), in: TestDirectory(), body)
     }
 
-    /// Starts a cluster of nodes at the places given.
+    /// Starts a cluster of nodes at the places given. The first `founders` of them (all when nil) found it; the others
+    /// are started by the test and have no keys before they are added.
     static func with(
-        _ places: [NodePlace], in directory: TestDirectory, _ body: (TestCluster, StormoClient) async throws -> Void
+        _ places: [NodePlace], founders: Int? = nil, in directory: TestDirectory,
+        _ body: (TestCluster, StormoClient) async throws -> Void
     ) async throws {
-        let cluster = TestCluster(places, in: directory)
+        let cluster = TestCluster(places, founders: founders, in: directory)
         defer { cluster.end() }
-        for index in places.indices { try cluster.start(index) }
+        for index in 0..<cluster.founders { try cluster.start(index) }
         try await body(cluster, try await cluster.client())
     }
 
@@ -77,8 +79,12 @@ final class TestCluster: Sendable {
     /// Each node's port.
     var ports: [Int] { places.withLock { $0.map(\.port) } }
 
-    /// `host:port` of each node.
-    var seeds: [String] { places.withLock { $0.map { "\($0.address):\($0.port)" } } }
+    /// `host:port` of each founder.
+    var seeds: [String] { (0..<founders).map(address) }
+
+    private func address(_ index: Int) -> String {
+        places.withLock { "\($0[index].address):\($0[index].port)" }
+    }
 
     /// Where a node's data is, as the node sees it.
     func data(_ index: Int) -> String { places.withLock { $0[index].data } ?? "\(directory.path)/n\(index + 1)" }
@@ -88,8 +94,8 @@ final class TestCluster: Sendable {
     /// Arguments of a node.
     func arguments(_ index: Int) -> [String] {
         [
-            "node", "--name", "n\(index + 1)", "--listen", seeds[index], "--seeds", seeds.joined(separator: ","),
-            "--bootstrap-expect", "\(count)", "--data", data(index),
+            "node", "--name", "n\(index + 1)", "--listen", address(index), "--seeds", seeds.joined(separator: ","),
+            "--bootstrap-expect", "\(founders)", "--data", data(index),
         ] + places.withLock { $0[index].arguments }
     }
 
@@ -156,24 +162,38 @@ final class TestCluster: Sendable {
         return client
     }
 
-    /// A client that may not be ready, and knows at first only the nodes named.
-    func connect(to seeds: [String]) -> StormoClient {
+    /// A client that may not be ready, and knows at first only the nodes named. It bears with clocks that are
+    /// `clockDriftMaxMs` ahead (as by default when nil).
+    func connect(to seeds: [String], clockDriftMaxMs: UInt64? = nil) -> StormoClient {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let client = StormoClient(
-            configuration: ClientConfiguration(
-                seeds: seeds, clusterName: "stormo", secret: Array((secret ?? "").utf8), role: .tool, name: "test"),
-            logger: logger)
+        var configuration = ClientConfiguration(
+            seeds: seeds, clusterName: "stormo", secret: Array((secret ?? "").utf8), role: .tool, name: "test")
+        configuration.clockDriftMaxMs = clockDriftMaxMs ?? configuration.clockDriftMaxMs
+        let client = StormoClient(configuration: configuration, logger: logger)
         clients.withLock { $0.append(Task { try await client.run() }) }
         return client
     }
 
-    /// Waits until the cluster calls every node alive.
-    func waitUntilWhole(_ client: StormoClient, within seconds: Double = 30) async throws {
-        try await eventually("all \(count) nodes are alive", within: seconds, running) {
-            guard let cluster = client.cluster, let ring = cluster.ring else { return false }
+    /// Waits until the ring is at rest with the nodes named (the founders when nil), and all of them are alive.
+    func waitUntilWhole(_ client: StormoClient, nodes: [String]? = nil, within seconds: Double = 30) async throws {
+        let names = Set(nodes ?? (1...founders).map { "n\($0)" })
+        try await eventually("\(names.sorted()) are the ring and alive", within: seconds, running) {
+            guard let cluster = client.cluster, let ring = cluster.ring, ring.next == nil else { return false }
             let alive = Set(cluster.members.filter { $0.state == .alive }.map(\.identity.id))
-            return ring.members.count == count && ring.members.allSatisfy { alive.contains($0.id) }
+            return Set(ring.members.map(\.name)) == names && ring.members.allSatisfy { alive.contains($0.id) }
         }
+    }
+
+    /// A figure of a node, as that node says; throws when the node cannot be asked or has no such figure.
+    func figure(_ name: String, of index: Int, by client: StormoClient) async throws -> UInt64 {
+        guard let node = client.cluster?.members.first(where: { $0.identity.name == "n\(index + 1)" }) else {
+            throw WaitedInVain(description: "nobody knows n\(index + 1)")
+        }
+        let items = try await client.statistics(of: node.identity.id).items
+        guard let item = items.first(where: { $0.name == name }) else {
+            throw WaitedInVain(description: "n\(index + 1) has no figure \(name)")
+        }
+        return item.value
     }
 }
