@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test test-long sim sim-mutants sim-long bench verify fix packages swift
+.PHONY: help up test test-long sim sim-mutants sim-long bench figures verify fix packages swift
 
 # Flags for `stormo up`, as in: make up ARGS="--http 9000 --apps fleet"
 ARGS ?=
@@ -13,6 +13,8 @@ METER ?= deploy/sample-data/meter.csv
 THRESHOLDS ?= deploy/sample-data/thresholds.json
 # Random histories that `make sim` looks at.
 SEEDS ?= 1000
+# How often `make figures` kills each thing that it kills.
+REPETITIONS ?= 20
 RELEASE := .build/release/stormo
 
 SWIFT_MIN := 6.2
@@ -26,6 +28,7 @@ help:
 	@echo "make sim-mutants  break one rule of the core after the other: each must be noticed"
 	@echo "make sim-long  many more histories, and every broken rule until it is noticed"
 	@echo "make bench   measure the cluster that runs by 'make up'"
+	@echo "make figures how long clients wait when nodes are killed (REPETITIONS times each), and whether anything is lost"
 	@echo "make verify  check format and rules; writes nothing"
 	@echo "make fix     format the sources, renew the configuration reference"
 
@@ -59,6 +62,11 @@ sim-long: packages
 bench: packages
 	swift build -c release --product stormo
 	@for what in "kv put" "kv get" "kv cas" "topic publish" "topic consume"; do $(RELEASE) bench $$what $(ARGS) || exit 1; echo; done
+
+figures: packages
+	swift build -c release --product stormo
+	swift build --build-tests
+	STORMO_FIGURES=$(REPETITIONS) STORMO_BINARY=$(CURDIR)/$(RELEASE) swift test --skip-build --filter 'ProcessTests/FiguresTests'
 
 verify: packages
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
