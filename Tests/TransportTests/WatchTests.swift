@@ -15,7 +15,7 @@ import Wire
     }
 
     private func position(_ time: UInt64, after: String? = nil) -> WatchPosition {
-        WatchPosition(time: HybridTime(time), after: after.map { Array($0.utf8) })
+        WatchPosition(time: HybridTime(time), after: after.map { Array($0.utf8) }, node: NodeID(1))
     }
 
     private func names(_ events: [WatchEvent]) -> [String] {
@@ -108,7 +108,7 @@ import Wire
                     }.map { ScanItem(key: $0.key, cell: $0.value) }.sorted { $0.key < $1.key }
                     let answer = WatchAnswer(
                         isReset: request.position == nil, items: items,
-                        position: WatchPosition(time: HybridTime(UInt64(state.writes)), after: nil))
+                        position: WatchPosition(time: HybridTime(UInt64(state.writes)), after: nil, node: NodeID(1)))
                     return .answer(.watchAnswer(answer))
                 }
             }
