@@ -564,7 +564,7 @@ def batch_records(batch):
 # Membership messages (membership.md) ----------------------------------------------------------------------------------
 
 MEMBERSHIP = Struct(
-    version=Int("B", 1, 1), kind=Int("B", 1, 7), sender=IDENTITY)
+    version=Int("B", 1, 1), kind=Int("B", 1, 8), sender=IDENTITY)
 MEMBERSHIP_CONTENT = {
     1: ("ping", Struct(sequence=U32, target=U64)),
     2: ("ack", Struct(sequence=U32, subject=U64)),
@@ -573,6 +573,7 @@ MEMBERSHIP_CONTENT = {
     5: ("gossip", Struct()),
     6: ("pull", Struct(sequence=U32)),
     7: ("state", Struct(sequence=U32, wants_answer=BOOL)),
+    8: ("forget", Struct(words=List(Struct(member=U64, incarnation=U64, age_ms=U64)))),
 }
 UPDATES = List(Struct(state=MEMBER_STATE, identity=IDENTITY, source=U64))
 

@@ -101,6 +101,9 @@ MEMBERSHIP = [
     ("pull", {"version": 1, "kind": 6, "sender": NODE, "content": {"sequence": 8}, "updates": []}),
     ("state", {"version": 1, "kind": 7, "sender": NODE, "content": {"sequence": 8, "wants_answer": True}, "updates": [
         {"state": 1, "identity": NODE, "source": 0x1111111111111111}]}),
+    ("forget", {"version": 1, "kind": 8, "sender": NODE, "content": {"words": [
+        {"member": 0x3333333333333333, "incarnation": 5, "age_ms": 0},
+        {"member": 0x4444444444444444, "incarnation": 1 << 62, "age_ms": 86_400_000}]}, "updates": []}),
 ]
 
 # Name, message, value, header fields.

@@ -83,11 +83,41 @@ import Wire
         #expect(network.nodes.allSatisfy { $0.swim.statistics.probesFailed == 0 && $0.swim.localHealthScore == 0 })
     }
 
-    @Test func nobodyIsBuriedAtFivePercentLoss() {
-        let network = cluster(16, seed: 5, lossPerMille: 50)
-        network.run(forMs: 120_000)
+    @Test(arguments: [3, 8, 16]) func nobodyIsBuriedWhenAFifthIsLost(count: Int) {
+        let network = cluster(count, seed: 5, lossPerMille: 200)
+        network.run(forMs: 300_000)
+        #expect(network.lostCount > 500 * count)
         #expect(network.accusations([.dead]) == 0)
-        #expect(network.nodes.contains { $0.swim.statistics.probesFailed > 0 }, "the loss was felt")
+        let failed = network.nodes.reduce(0) { $0 + $1.swim.statistics.probesFailed }
+        let probes = network.nodes.reduce(0) { $0 + $1.swim.statistics.probes }
+        #expect(failed < probes / 1_000, "\(failed) of \(probes): what was lost is sent again")
+    }
+
+    @Test func aShortInterruptionIsBridged() {
+        let network = cluster(5, seed: 13)
+        for _ in 0..<30 {
+            network.isCut = { _, _ in true }
+            network.run(forMs: 120)
+            network.isCut = { _, _ in false }
+            network.run(forMs: 880)
+        }
+        #expect(network.accusations([.suspect, .dead]) == 0, "shorter than a probe")
+    }
+
+    /// Everybody loses its connection to the killed node and accuses it at once; what is left is the time to refute.
+    @Test(arguments: [4, 5, 6, 7, 8], [UInt64(1), 2, 3, 4]) func aKilledNodeOfAFewIsDeadWithin900Ms(
+        count: Int, seed: UInt64
+    ) {
+        let network = cluster(count, seed: seed)
+        let startMs = network.nowMs
+        network.kill(1, hint: true)
+        #expect(
+            network.run(forMs: 2_000) { network in
+                network.nodes.indices.allSatisfy { $0 == 1 || network.state(of: 2, at: $0) == .dead }
+            })
+        let tookMs = network.nowMs - startMs
+        #expect(tookMs <= 900, "\(tookMs) ms")
+        #expect(tookMs >= MembershipConfiguration().suspicionMinMs(members: count))
     }
 
     @Test func oneBadLinkAccusesNobody() {

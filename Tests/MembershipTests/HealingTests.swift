@@ -38,6 +38,50 @@ import Wire
         }
     }
 
+    /// Long after both halves have given each other up; also when messages are lost.
+    @Test(arguments: [(8, 0), (8, 200)]) func halvesMeetAfterTenMinutes(count: Int, lossPerMille: Int) {
+        let network = cluster(count, seed: 12)
+        network.lossPerMille = lossPerMille
+        network.isCut = { Self.half($0) != Self.half($1) }
+        network.run(forMs: 600_000)
+        for (at, node) in network.nodes.enumerated() {
+            let present = node.swim.members.filter(\.isPresent).map { Int($0.identity.id.rawValue) }
+            #expect(present.allSatisfy { ($0 - 1 - at) % 2 == 0 }, "node \(at + 1) sees \(present)")
+        }
+        let healedMs = network.nowMs
+        network.isCut = { _, _ in false }
+        // One round of tries at the dead, by many at once; losses may cost a few more.
+        #expect(network.run(forMs: lossPerMille == 0 ? 2_000 : 10_000) { $0.agrees })
+        for node in network.nodes {
+            #expect(!node.changes.contains { $0.atMs >= healedMs && $0.member.state == .dead })
+        }
+    }
+
+    @Test func theDeadAreNotSoughtWhereAnotherLives() {
+        let network = cluster(3, seed: 13)
+        network.kill(2, hint: true)
+        _ = network.add(VirtualNetwork.identity(33, address: "n3:7000", name: "n3"), seeds: ["n1:7000"])
+        #expect(network.run(forMs: 20_000) { $0.state(of: 3, at: 0) == .dead && $0.agrees })
+        let startMs = network.nowMs
+        network.run(forMs: 30_000)
+        let pulls = network.nodes[0].sentTo.filter { $0.atMs > startMs && $0.address == "n3:7000" && $0.kind == 6 }
+        #expect(pulls.isEmpty)
+    }
+
+    @Test func theLongestGoneMakesRoomForALivingOne() {
+        var configuration = MembershipConfiguration()
+        configuration.membersMax = 3
+        let network = VirtualNetwork(seed: 14)
+        network.addCluster(3, configuration: configuration)
+        #expect(network.run(forMs: 2_000) { $0.agrees })
+        network.kill(2, hint: true)
+        #expect(network.run(forMs: 5_000) { $0.state(of: 3, at: 0) == .dead && $0.state(of: 3, at: 1) == .dead })
+        _ = network.add(VirtualNetwork.identity(4), seeds: ["n1:7000"], configuration: configuration)
+        #expect(network.run(forMs: 2_000) { $0.agrees })
+        #expect(network.nodes[0].forgotten.map(\.identity.id) == [NodeID(3)])
+        #expect(network.nodes[0].swim.statistics.membersRefused == 0)
+    }
+
     @Test func halvesWithoutASeedOnOneSideMeetToo() {
         // Nodes 2 and 4 know node 1 as seed; node 1 and 3 know nobody of the other half but by the membership.
         let network = cluster(4, seed: 4)
@@ -130,6 +174,6 @@ import Wire
             network.run(forMs: 8_000)
         }
         #expect(network.nodes[0].swim.members.map(\.identity.id.rawValue) == [1, 2, 3, 4])
-        #expect(network.nodes[0].swim.statistics.membersForgotten == 1)
+        #expect(network.nodes[0].swim.statistics.goneDropped == 1)
     }
 }

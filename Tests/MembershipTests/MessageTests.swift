@@ -7,7 +7,11 @@ import Wire
         .ping(sequence: 1, target: NodeID(2)), .ack(sequence: .max, subject: NodeID(.max)),
         .pingRequest(sequence: 7, target: NodeID(3), address: "n3:7000"), .nack(sequence: 0), .gossip,
         .pull(sequence: 9),
-        .state(sequence: 9, wantsAnswer: true), .state(sequence: 0, wantsAnswer: false),
+        .state(sequence: 9, wantsAnswer: true), .state(sequence: 0, wantsAnswer: false), .forget([]),
+        .forget([
+            ForgottenMember(id: NodeID(4), incarnation: MembershipUpdate.incarnationMax, ageMs: .max),
+            ForgottenMember(id: NodeID(5), incarnation: 0, ageMs: 0),
+        ]),
     ]
 
     private static func message(_ content: MembershipMessage.Content) -> MembershipMessage {
@@ -46,8 +50,8 @@ import Wire
         #expect(throws: WireError.invalid(field: "membership version", found: "2", expected: "1")) {
             try MembershipMessage(with(0, [2]))
         }
-        #expect(throws: WireError.invalid(field: "membership kind", found: "8", expected: "1 to 7")) {
-            try MembershipMessage(with(1, [8]))
+        #expect(throws: WireError.invalid(field: "membership kind", found: "9", expected: "1 to 8")) {
+            try MembershipMessage(with(1, [9]))
         }
         // Version, kind, role, id, name "n1", incarnation, address "n1:7000", no zone: the count follows.
         let countAt = 2 + 1 + 8 + 4 + 8 + 9 + 2

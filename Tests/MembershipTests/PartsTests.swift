@@ -25,6 +25,32 @@ import Wire
         #expect(configuration.suspicionMaxMs(members: 5) == 6 * configuration.suspicionMinMs(members: 5))
     }
 
+    @Test func largeClustersExchangeStatesMoreSeldom() {
+        let configuration = MembershipConfiguration()
+        for (members, seconds) in [(1, 10), (32, 10), (33, 20), (64, 20), (65, 30), (1_000, 60)] as [(Int, UInt64)] {
+            #expect(configuration.pushPullMs(members: members) == seconds * 1_000, "\(members)")
+        }
+    }
+
+    @Test func randomMembersAreDistinctAndFoundHoweverRare() {
+        var swim = Swim(local: VirtualNetwork.identity(1), seeds: [], randomSeed: 7)
+        for number in 2...200 {
+            let state: MemberState = [50, 90, 130].contains(number) ? .alive : .dead
+            swim.table.set(MembershipMember(identity: VirtualNetwork.identity(number), state: state, sinceMs: 0))
+        }
+        func draw(_ count: Int, where isWanted: (MembershipMember) -> Bool) -> [UInt64] {
+            swim.randomMembers(count, where: isWanted).map(\.identity.id.rawValue)
+        }
+        for count in 0...4 {
+            let found = draw(count) { $0.state == .alive }
+            #expect(Set(found).count == min(count, 3) && Set(found).isSubset(of: [50, 90, 130]))
+            #expect(found.count == min(count, 3))
+        }
+        var times: [UInt64: Int] = [:]
+        for _ in 0..<3_000 { for id in draw(1, where: { $0.state == .alive }) { times[id, default: 0] += 1 } }
+        #expect([50, 90, 130].allSatisfy { (900...1_100).contains(times[$0] ?? 0) }, "\(times)")
+    }
+
     @Test func confirmationsShortenASuspicion() {
         let configuration = MembershipConfiguration()
         var suspicion = Suspicion(of: NodeID(9), by: NodeID(1), members: 9, configuration: configuration, nowMs: 1_000)

@@ -69,6 +69,15 @@ import Wire
                     .state(sequence: 8, wantsAnswer: true),
                     [MembershipUpdate(state: .alive, identity: node, source: node.id)])
             ),
+            (
+                "forget",
+                message(
+                    .forget([
+                        ForgottenMember(id: NodeID(three), incarnation: 5, ageMs: 0),
+                        ForgottenMember(
+                            id: NodeID(four), incarnation: MembershipUpdate.incarnationMax, ageMs: 86_400_000),
+                    ]))
+            ),
         ]
     }()
 

@@ -14,8 +14,12 @@ final class VirtualNetwork {
         var wakeAtMs: UInt64 = 0
         var changes: [(atMs: UInt64, member: MembershipMember, from: MemberState?)] = []
         var conflicts: [String] = []
-        /// Where this node sent something, in order.
-        var sentTo: [(atMs: UInt64, address: String)] = []
+        /// Members that it dropped, in order.
+        var forgotten: [MembershipMember] = []
+        /// Its answers to words that it did not take.
+        var refusals: [ForgetRefusal] = []
+        /// Where this node sent something, in order; `kind` is the message's number.
+        var sentTo: [(atMs: UInt64, address: String, kind: UInt8)] = []
     }
 
     private struct Delivery {
@@ -33,6 +37,8 @@ final class VirtualNetwork {
     private var order: UInt64 = 0
     private var random: SplitMix64
 
+    /// Messages lost by chance so far.
+    private(set) var lostCount = 0
     /// Lost messages out of a thousand.
     var lossPerMille = 0
     /// Latency of a message.
@@ -105,10 +111,13 @@ final class VirtualNetwork {
             if keepsTrace { trace.append("\(nowMs) \(index) \(output)") }
             switch output {
             case .send(let address, let bytes):
-                nodes[index].sentTo.append((nowMs, address))
+                nodes[index].sentTo.append((nowMs, address, bytes[1]))
                 let lost = Int.random(in: 0..<1_000, using: &random) < lossPerMille
                 let latency = UInt64.random(in: latencyMs, using: &random)
-                guard !lost else { continue }
+                guard !lost else {
+                    lostCount += 1
+                    continue
+                }
                 order += 1
                 enqueue(
                     Delivery(
@@ -117,6 +126,8 @@ final class VirtualNetwork {
                     from: nodes[index].swim.local.address)
             case .changed(let member, let from): nodes[index].changes.append((nowMs, member, from))
             case .conflict(let line): nodes[index].conflicts.append(line)
+            case .forgotten(let member): nodes[index].forgotten.append(member)
+            case .forgetRefused(_, let refusal): nodes[index].refusals.append(refusal)
             case .wakeAt(let at): nodes[index].wakeAtMs = at
             }
         }

@@ -138,6 +138,8 @@ package struct Node<Store: NodeStore> {
                 members.append(member)
                 members.sort { $0.identity.id < $1.identity.id }
             }
+        case .forgotten(let node):
+            members.removeAll { $0.identity.id == node }
         case .channelClosed(let channel):
             forgetWaiters(of: channel)
             forgetWatchers(of: channel)

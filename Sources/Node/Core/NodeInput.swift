@@ -35,6 +35,8 @@ package enum NodeInput: Sendable {
     case peerDown(NodeID)
     /// The membership changed its mind about a node.
     case member(MemberInfo)
+    /// The membership has dropped a node that was dead or had left.
+    case forgotten(NodeID)
     /// An incoming connection is gone; its answers need not be made.
     case channelClosed(ChannelID)
     /// Everything up to an entry of the journal is durable.

@@ -7,8 +7,13 @@ struct Contact: Sendable {
     var owner: NodeID?
     /// The sequence of the last pull sent there.
     var sequence: UInt32 = 0
+    /// Configured, and not a member of an earlier run.
+    let isSeed: Bool
 
-    init(address: String) { self.address = address }
+    init(address: String, isSeed: Bool) {
+        self.address = address
+        self.isSeed = isSeed
+    }
 }
 
 // Spreading what is known: gossip, full states, and the search for those out of reach.
@@ -29,23 +34,34 @@ extension Swim {
     /// Exchanges full states with a random member.
     mutating func exchangeState() {
         for member in randomMembers(1, where: { $0.state == .alive }) {
-            sendExactly(.state(sequence: 0, wantsAnswer: true), to: member.identity.address, fullState())
+            sendState(sequence: 0, wantsAnswer: true, to: member.identity.address)
         }
+    }
+
+    /// Sends all that is known, with what operators said about those that are not to be known any more.
+    mutating func sendState(sequence: UInt32, wantsAnswer: Bool, to address: String) {
+        sendExactly(.state(sequence: sequence, wantsAnswer: wantsAnswer), to: address, fullState())
+        sendForgotten(to: address)
     }
 
     /// Tries the seeds and known peers behind which no live member is known. Only a small pull is sent until somebody
     /// answers.
     mutating func tryContacts() {
-        for index in contacts.indices where !isReached(contacts[index]) {
+        for index in contacts.indices where !isReached(index) {
             let sequence = nextSequence()
             contacts[index].sequence = sequence
             sendExactly(.pull(sequence: sequence), to: contacts[index].address, [])
         }
     }
 
-    private func isReached(_ contact: Contact) -> Bool {
-        if let owner = contact.owner, let member = table[owner], member.isPresent { return true }
-        return table.members.contains { $0.isPresent && $0.identity.address == contact.address }
+    private mutating func isReached(_ index: Int) -> Bool {
+        if let owner = contacts[index].owner, table.isPresent(owner) { return true }
+        let address = contacts[index].address
+        guard let member = table.members.first(where: { $0.isPresent && $0.identity.address == address }) else {
+            return false
+        }
+        contacts[index].owner = member.identity.id
+        return true
     }
 
     /// Remembers who stands behind a contact, from the answer to the pull that was sent there.
@@ -54,11 +70,18 @@ extension Swim {
         contacts[index].owner = id
     }
 
-    /// Tries the next of the dead, in the order of their ids: it may only have been cut off.
+    /// Tries the next of the dead, in the order of their ids: it may only have been cut off. Those whose address has
+    /// passed to another member are not there.
     mutating func tryNextDead() {
-        let dead = table.members.filter { $0.state == .dead }.map(\.identity)
-        guard let next = dead.first(where: { $0.id > lastDeadTried }) ?? dead.first else { return }
-        lastDeadTried = next.id
-        sendExactly(.pull(sequence: nextSequence()), to: next.address, [])
+        guard table.goneCount > 0 else { return }
+        let isNext: (MembershipMember) -> Bool = { [table] member in
+            member.state == .dead
+                && !table.members.contains { $0.isPresent && $0.identity.address == member.identity.address }
+        }
+        let last = table.index(afterID: lastDeadTried)
+        guard let next = table.members[last...].first(where: isNext) ?? table.members[..<last].first(where: isNext)
+        else { return }
+        lastDeadTried = next.identity.id
+        sendExactly(.pull(sequence: nextSequence()), to: next.identity.address, [])
     }
 }

@@ -5,6 +5,9 @@ package struct MembershipConfiguration: Hashable, Sendable {
     package var probeIntervalMs: UInt64 = 200
     /// How long a direct answer may take before other members are asked to try: many round trips of a local network.
     package var probeTimeoutMs: UInt64 = 100
+    /// An unanswered ping is sent this many times per probe timeout: one lost message is no reason for doubt. Where
+    /// nothing is lost, answers come before the second.
+    package var pingsPerTimeout: UInt64 = 4
     /// How many other members are asked to try, so that one bad link does not accuse anyone.
     package var indirectProbes = 3
 
@@ -26,10 +29,12 @@ package struct MembershipConfiguration: Hashable, Sendable {
     package var gossipFanout = 3
     /// A piece of news is repeated this many times log10(n + 1): enough that everyone hears it with high probability.
     package var gossipRetransmitMultiplier: UInt64 = 4
-    /// Bytes of news in one message other than a full state: one packet of a common network, with room for headers.
-    package var gossipPayloadBytesMax = 1_200
+    /// Bytes of news in one message other than a full state. When half of a large cluster is lost at once, and comes
+    /// back, refutations must reach everyone before suspicions run out.
+    package var gossipPayloadBytesMax = 8_192
 
-    /// Between full exchanges of state with a random member: they mend whatever gossip has missed.
+    /// Between full exchanges of state with a random member: they mend whatever gossip has missed. Clusters of more than
+    /// 32 members, whose states are longer, exchange them more seldom: see `pushPullMs`.
     package var pushPullIntervalMs: UInt64 = 10_000
     /// Between attempts at each seed or known peer that is no live member, for ever.
     package var seedRetryIntervalMs: UInt64 = 1_000
@@ -38,8 +43,14 @@ package struct MembershipConfiguration: Hashable, Sendable {
 
     /// Members in all: with the longest names, addresses and zones as many fit a full state in one frame (1 MiB).
     package var membersMax = 1_200
-    /// Dead and departed members that are remembered; beyond it the one gone longest is forgotten.
-    package var goneMembersMax = 256
+    /// Dead and departed members that are remembered; beyond it, or when a living one needs the place, the one gone
+    /// longest is dropped. Half of the largest cluster fits, so the halves of a split remember each other.
+    package var goneMembersMax = 600
+    /// Members whose forgetting is remembered; beyond it the word about the one forgotten longest is dropped.
+    package var forgottenMax = 256
+    /// How long a forgotten member does not come back by what others say of its old life: longer than anyone is cut off
+    /// without somebody having a look.
+    package var forgottenKeepMs: UInt64 = 24 * 3_600_000
     /// Probes on behalf of others that are under way: more would mean that the whole network fails.
     package var relaysMax = 256
     /// Probes of our own that are under way: the regular one and those that closed connections start.
@@ -61,6 +72,13 @@ package struct MembershipConfiguration: Hashable, Sendable {
     /// The longest suspicion in a cluster of `members`, in milliseconds.
     package func suspicionMaxMs(members: Int) -> UInt64 {
         suspicionMinMs(members: members) * (confirmationsNeeded(members: members) == 0 ? 1 : suspicionMaxFactor)
+    }
+
+    /// Time between two full exchanges of state that one node begins, in milliseconds: longer by the interval for every
+    /// doubling of the members beyond 32.
+    package func pushPullMs(members: Int) -> UInt64 {
+        let doublings = binaryLogarithm(max(members, 32)) - binaryLogarithm(32)
+        return pushPullIntervalMs * (1 + (doublings + 65_535) >> 16)
     }
 
     /// How many confirmations bring a suspicion to its shortest; 0 when the members besides the accuser and the

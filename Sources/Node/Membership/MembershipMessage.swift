@@ -24,8 +24,8 @@ package struct MembershipUpdate: Hashable, Sendable {
     /// Bytes of an update whose texts are empty.
     static let encodedCountMin = 32
 
-    /// Incarnations above this are refused, so that raising one never overflows. They begin as milliseconds since
-    /// 1970, which is far below.
+    /// Incarnations above this are refused, so that raising one never overflows. They begin as a count of starts with
+    /// 20 bits of room below it, which stays far below.
     package static let incarnationMax: UInt64 = 1 << 62
 }
 
@@ -47,6 +47,8 @@ package struct MembershipMessage: Hashable, Sendable {
         case pull(sequence: UInt32)
         /// The updates are the sender's full state. `sequence` is that of the pull, 0 for none.
         case state(sequence: UInt32, wantsAnswer: Bool)
+        /// Operators want these forgotten.
+        case forget([ForgottenMember])
     }
 
     /// The format's version.
@@ -86,6 +88,12 @@ package struct MembershipMessage: Hashable, Sendable {
         case .state(let sequence, let wantsAnswer):
             writer.integer(sequence)
             writer.bool(wantsAnswer)
+        case .forget(let words):
+            writer.list(words) { writer, word in
+                writer.integer(word.id.rawValue)
+                writer.integer(word.incarnation)
+                writer.integer(word.ageMs)
+            }
         }
         writer.list(updates) { writer, update in
             writer.integer(update.state.rawValue)
@@ -136,6 +144,7 @@ extension MembershipMessage.Content {
         case .gossip: 5
         case .pull: 6
         case .state: 7
+        case .forget: 8
         }
     }
 
@@ -157,7 +166,15 @@ extension MembershipMessage.Content {
         case 7:
             let sequence: UInt32 = try reader.integer("sequence")
             self = .state(sequence: sequence, wantsAnswer: try reader.bool("wants answer"))
-        default: throw .invalid(field: "membership kind", found: "\(kind)", expected: "1 to 7")
+        case 8:
+            self = .forget(
+                try reader.list("forgotten", max: WireLimits.listItemsMax, minBytes: ForgottenMember.encodedCount) {
+                    reader throws(WireError) in
+                    let id = NodeID(try reader.integer("forgotten id"))
+                    let incarnation = try reader.incarnation()
+                    return ForgottenMember(id: id, incarnation: incarnation, ageMs: try reader.integer("age"))
+                })
+        default: throw .invalid(field: "membership kind", found: "\(kind)", expected: "1 to 8")
         }
     }
 }
@@ -165,11 +182,20 @@ extension MembershipMessage.Content {
 extension ByteReader {
     fileprivate mutating func memberIdentity() throws(WireError) -> PeerIdentity {
         let identity = try PeerIdentity(from: &self)
-        guard identity.incarnation <= MembershipUpdate.incarnationMax else {
-            throw .invalid(
-                field: "incarnation", found: "\(identity.incarnation)",
-                expected: "at most \(MembershipUpdate.incarnationMax)")
-        }
+        try Self.check(incarnation: identity.incarnation)
         return identity
+    }
+
+    fileprivate mutating func incarnation() throws(WireError) -> UInt64 {
+        let incarnation: UInt64 = try integer("incarnation")
+        try Self.check(incarnation: incarnation)
+        return incarnation
+    }
+
+    private static func check(incarnation: UInt64) throws(WireError) {
+        guard incarnation <= MembershipUpdate.incarnationMax else {
+            throw .invalid(
+                field: "incarnation", found: "\(incarnation)", expected: "at most \(MembershipUpdate.incarnationMax)")
+        }
     }
 }

@@ -17,18 +17,21 @@ extension Swim {
             mergeAboutSelf(claim)
             return
         }
-        guard let known = table[identity.id] else {
+        guard let index = table.index(of: identity.id) else {
             mergeUnknown(claim)
             return
         }
-        let isOldDeath = fromState && claim.state == .dead && known.isPresent
+        // Nearly all that comes is known: nothing is copied to find that out.
+        let knownState = table.members[index].state
+        let knownIncarnation = table.members[index].identity.incarnation
+        let isOldDeath = fromState && claim.state == .dead && table.members[index].isPresent
         let state = isOldDeath ? .suspect : claim.state
-        if (identity.incarnation, rank(state)) > (known.identity.incarnation, rank(known.state)) {
+        if (identity.incarnation, rank(state)) > (knownIncarnation, rank(knownState)) {
             enter(identity, state, source: claim.source)
             if isOldDeath, let member = table[identity.id] {
                 send(.gossip, to: identity.address, first: [update(about: member)])
             }
-        } else if state == .suspect, known.state == .suspect, identity.incarnation == known.identity.incarnation {
+        } else if state == .suspect, knownState == .suspect, identity.incarnation == knownIncarnation {
             confirm(identity.id, by: claim.source)
         }
     }
@@ -47,9 +50,12 @@ extension Swim {
         switch claim.state {
         case .left: return
         case .dead:
-            // Worth knowing, since it will be tried again; not worth forgetting another for.
-            guard table.members.count - table.presentCount < configuration.goneMembersMax else { return }
-        case .alive, .suspect: break
+            // Worth knowing, since it will be tried again; not worth dropping another for, nor against an operator's word.
+            guard table.goneCount < configuration.goneMembersMax, forgotten.incarnation(of: claim.identity.id) == nil
+            else { return }
+        case .alive, .suspect:
+            guard !isForgotten(claim.identity) else { return }
+            if table.members.count >= configuration.membersMax { dropLongestGone() }
         }
         guard table.members.count < configuration.membersMax else {
             statistics.membersRefused += 1
@@ -63,10 +69,17 @@ extension Swim {
         let id = identity.id
         let old = table[id]
         let sinceMs = old.map { $0.state == state ? $0.sinceMs : nowMs } ?? nowMs
-        let member = MembershipMember(identity: identity, state: state, sinceMs: sinceMs)
+        var member = MembershipMember(identity: identity, state: state, sinceMs: sinceMs, flaps: old?.flaps ?? 0)
+        if state == .alive, old?.state == .suspect || old?.state == .dead {
+            member.flaps += 1
+            statistics.flaps += 1
+        }
         table.set(member)
-        suspicions.removeAll { $0.id == id }
-        if member.isPresent, !probeOrder.contains(id) { joinProbeOrder(id) }
+        if member.isPresent, let past = forgotten.incarnation(of: id), past < identity.incarnation {
+            forgotten.remove(id)
+        }
+        if old?.state == .suspect { suspicions.removeAll { $0.id == id } }
+        if member.isPresent, !(old?.isPresent ?? false) { joinProbeOrder(id) }
         news.add(id, source: source)
         outputs.append(.changed(member, from: old?.state))
         switch state {
@@ -78,55 +91,61 @@ extension Swim {
         case .suspect:
             suspicions.append(
                 Suspicion(of: id, by: source, members: table.presentCount, configuration: configuration, nowMs: nowMs))
-            if source == local.id {
-                send(.gossip, to: identity.address, first: [update(about: member)])
-            } else {
-                maybeVerify(id)
-            }
+            if source == local.id { remind(suspicions.count - 1) } else { maybeVerify(id) }
         case .dead, .left:
             probes.removeAll { $0.target == id }
-            forgetLongestGone()
+            if forgotten.incarnation(of: id) != nil {
+                forgetForGood(member)
+            } else if table.goneCount > configuration.goneMembersMax {
+                dropLongestGone()
+            }
         }
+    }
+
+    /// The suspect hears at once, and again and again, that this node accuses it.
+    private mutating func remind(_ index: Int) {
+        suspicions[index].remindAtMs = nowMs
+        remindSuspects()
     }
 
     /// Counts another accuser of a suspect.
     mutating func confirm(_ id: NodeID, by accuser: NodeID) {
         guard let index = suspicions.firstIndex(where: { $0.id == id }) else { return }
         if suspicions[index].confirm(by: accuser) { news.add(id, source: accuser, isConfirmation: true) }
+        if accuser == local.id, suspicions[index].remindAtMs == .max { remind(index) }
     }
 
     /// Declares those dead whose suspicion has run out.
     mutating func buryUnrefuted() {
-        let due = suspicions.filter { $0.deadlineMs <= nowMs }.map(\.id)
-        for id in due {
+        guard suspicions.contains(where: { $0.deadlineMs <= nowMs }) else { return }
+        for id in suspicions.filter({ $0.deadlineMs <= nowMs }).map(\.id) {
             guard let member = table[id] else { continue }
             statistics.deaths += 1
             enter(member.identity, .dead, source: local.id)
         }
     }
 
-    private mutating func forgetLongestGone() {
-        guard table.members.count - table.presentCount > configuration.goneMembersMax else { return }
+    private mutating func dropLongestGone() {
         var longest: MembershipMember?
         for member in table.members where !member.isPresent && member.sinceMs < longest?.sinceMs ?? .max {
             longest = member
         }
         guard let longest else { return }
-        table.remove(longest.identity.id)
-        news.forget(longest.identity.id)
-        statistics.membersForgotten += 1
+        statistics.goneDropped += 1
+        remove(longest)
     }
 
     /// What is said here of a member, with its first accuser when it is a suspect.
     func update(about member: MembershipMember) -> MembershipUpdate {
-        let accuser = suspicions.first { $0.id == member.identity.id }?.accusers.first
+        let accuser =
+            member.state == .suspect ? suspicions.first { $0.id == member.identity.id }?.accusers.first : nil
         return MembershipUpdate(state: member.state, identity: member.identity, source: accuser ?? local.id)
     }
 
     // MARK: The local node
 
     /// A claim about the local node. What is not true is refuted by a higher incarnation.
-    private mutating func mergeAboutSelf(_ claim: MembershipUpdate) {
+    mutating func mergeAboutSelf(_ claim: MembershipUpdate) {
         let identity = claim.identity
         guard identity.incarnation >= local.incarnation, identity.incarnation < MembershipUpdate.incarnationMax else {
             return

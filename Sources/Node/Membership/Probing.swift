@@ -4,6 +4,8 @@ import Wire
 struct Probe: Sendable {
     let sequence: UInt32
     let target: NodeID
+    /// When the ping is sent again.
+    var pingAtMs: UInt64
     /// When other members are asked; nil once they were.
     var helpersAtMs: UInt64?
     /// When it has failed.
@@ -12,9 +14,10 @@ struct Probe: Sendable {
     var helpers = 0
     var nacks = 0
 
-    var nextMs: UInt64 { min(deadlineMs, helpersAtMs ?? .max) }
+    var nextMs: UInt64 { min(deadlineMs, pingAtMs, helpersAtMs ?? .max) }
 
     mutating func postpone(byMs pauseMs: UInt64) {
+        pingAtMs += pauseMs
         deadlineMs += pauseMs
         helpersAtMs = helpersAtMs.map { $0 + pauseMs }
     }
@@ -24,16 +27,20 @@ struct Probe: Sendable {
 struct Relay: Sendable {
     let sequence: UInt32
     let target: NodeID
+    let address: String
     let requesterSequence: UInt32
     let requesterAddress: String
+    /// When the ping is sent again.
+    var pingAtMs: UInt64
     /// When the requester is told that there is no answer yet; nil once it was.
     var nackAtMs: UInt64?
     /// When an answer is of no use any more.
     var expiryMs: UInt64
 
-    var nextMs: UInt64 { min(expiryMs, nackAtMs ?? .max) }
+    var nextMs: UInt64 { min(expiryMs, pingAtMs, nackAtMs ?? .max) }
 
     mutating func postpone(byMs pauseMs: UInt64) {
+        pingAtMs += pauseMs
         expiryMs += pauseMs
         nackAtMs = nackAtMs.map { $0 + pauseMs }
     }
@@ -63,6 +70,7 @@ extension Swim {
 
     /// A new member takes a random place in what is left of the round.
     mutating func joinProbeOrder(_ id: NodeID) {
+        guard !probeOrder.contains(id) else { return }
         let place = Int.random(in: min(probeCursor, probeOrder.count)...probeOrder.count, using: &random)
         probeOrder.insert(id, at: place)
     }
@@ -97,14 +105,41 @@ extension Swim {
         statistics.probes += 1
         let timeoutMs = configuration.probeTimeoutMs * health.factor
         let probe = Probe(
-            sequence: nextSequence(), target: id, helpersAtMs: isUrgent ? nowMs : nowMs + timeoutMs,
+            sequence: nextSequence(), target: id, pingAtMs: nowMs + pingPauseMs,
+            helpersAtMs: isUrgent ? nowMs : nowMs + timeoutMs,
             deadlineMs: nowMs
-                + (isUrgent ? timeoutMs : max(configuration.probeIntervalMs * health.factor, timeoutMs + 1)))
+                + (isUrgent ? timeoutMs : max(configuration.probeIntervalMs * health.factor, 2 * timeoutMs)))
         probes.append(probe)
-        // A suspect hears of it with every ping (Lifeguard's "buddy system").
-        let first = member.state == .alive ? [] : [update(about: member)]
-        send(.ping(sequence: probe.sequence, target: id), to: member.identity.address, first: first)
+        if member.state == .alive {
+            send(.ping(sequence: probe.sequence, target: id), to: member.identity.address)
+        } else {
+            pingAgain(member, sequence: probe.sequence)
+        }
     }
+
+    private var pingPauseMs: UInt64 {
+        max(1, configuration.probeTimeoutMs * health.factor / max(1, configuration.pingsPerTimeout))
+    }
+
+    /// Pings one that may be gone: news would be wasted on it, except that it is suspect (Lifeguard's "buddy system").
+    private mutating func pingAgain(_ member: MembershipMember, sequence: UInt32) {
+        sendExactly(
+            .ping(sequence: sequence, target: member.identity.id), to: member.identity.address,
+            member.state == .alive ? [] : [update(about: member)])
+    }
+
+    /// Tells those that this node accuses itself, again and again. A ping is answered even by one that has long refuted,
+    /// so what was lost on either way is made good.
+    mutating func remindSuspects() {
+        for index in suspicions.indices where suspicions[index].remindAtMs <= nowMs {
+            suspicions[index].remindAtMs = nowMs + reminderPauseMs
+            guard let member = table[suspicions[index].id] else { continue }
+            pingAgain(member, sequence: nextSequence())
+        }
+    }
+
+    /// Time between two reminders of a suspect.
+    var reminderPauseMs: UInt64 { configuration.gossipIntervalMs * health.factor }
 
     private mutating func hasten(_ index: Int) {
         guard probes[index].helpersAtMs != nil else { return }
@@ -114,13 +149,20 @@ extension Swim {
 
     /// Asks helpers for probes that got no direct answer, and ends those that nobody's answer ended.
     mutating func runProbes() {
-        for index in probes.indices {
-            guard let helpersAtMs = probes[index].helpersAtMs, helpersAtMs <= nowMs else { continue }
-            probes[index].helpersAtMs = nil
-            askHelpers(index)
+        for index in probes.indices where probes[index].nextMs <= nowMs {
+            let probe = probes[index]
+            guard probe.deadlineMs > nowMs else { continue }
+            if probe.pingAtMs <= nowMs {
+                probes[index].pingAtMs = nowMs + pingPauseMs
+                if let member = table[probe.target] { pingAgain(member, sequence: probe.sequence) }
+            }
+            if let helpersAtMs = probe.helpersAtMs, helpersAtMs <= nowMs {
+                probes[index].helpersAtMs = nil
+                askHelpers(index)
+            }
         }
+        guard probes.contains(where: { $0.deadlineMs <= nowMs }) else { return }
         let failed = probes.filter { $0.deadlineMs <= nowMs }
-        guard !failed.isEmpty else { return }
         probes.removeAll { $0.deadlineMs <= nowMs }
         for probe in failed { fail(probe) }
     }
@@ -177,29 +219,51 @@ extension Swim {
         }
         // The nack leaves early enough to arrive before the requester gives up.
         let relay = Relay(
-            sequence: nextSequence(), target: target, requesterSequence: sequence, requesterAddress: requester,
+            sequence: nextSequence(), target: target, address: address, requesterSequence: sequence,
+            requesterAddress: requester, pingAtMs: nowMs + pingPauseMs,
             nackAtMs: nowMs + max(1, configuration.probeTimeoutMs * 4 / 5),
             expiryMs: nowMs + configuration.probeIntervalMs)
         relays.append(relay)
-        send(.ping(sequence: relay.sequence, target: target), to: address)
+        sendExactly(.ping(sequence: relay.sequence, target: target), to: address, [])
     }
 
     mutating func runRelays() {
-        for index in relays.indices {
-            guard let nackAtMs = relays[index].nackAtMs, nackAtMs <= nowMs else { continue }
-            relays[index].nackAtMs = nil
-            send(.nack(sequence: relays[index].requesterSequence), to: relays[index].requesterAddress)
-        }
+        guard !relays.isEmpty else { return }
         relays.removeAll { $0.expiryMs <= nowMs }
+        for index in relays.indices where relays[index].nextMs <= nowMs {
+            let relay = relays[index]
+            if relay.pingAtMs <= nowMs {
+                relays[index].pingAtMs = nowMs + pingPauseMs
+                sendExactly(.ping(sequence: relay.sequence, target: relay.target), to: relay.address, [])
+            }
+            if let nackAtMs = relay.nackAtMs, nackAtMs <= nowMs {
+                relays[index].nackAtMs = nil
+                send(.nack(sequence: relay.requesterSequence), to: relay.requesterAddress)
+            }
+        }
     }
 
-    /// Up to `count` members other than the local node, drawn without repetition.
+    /// Up to `count` members other than the local node, drawn without repetition. Nearly always a few draws find them; only
+    /// when those wanted are rare are all looked at.
     mutating func randomMembers(_ count: Int, where isWanted: (MembershipMember) -> Bool) -> [MembershipMember] {
-        var candidates = table.members.filter { $0.identity.id != local.id && isWanted($0) }
-        let chosen = min(count, candidates.count)
-        for index in 0..<chosen {
-            candidates.swapAt(index, Int.random(in: index..<candidates.count, using: &random))
+        var chosen: [MembershipMember] = []
+        guard count > 0 else { return chosen }
+        for _ in 0..<4 * count {
+            let index = Int.random(in: table.members.indices, using: &random)
+            let id = table.members[index].identity.id
+            guard id != local.id, !chosen.contains(where: { $0.identity.id == id }), isWanted(table.members[index])
+            else { continue }
+            chosen.append(table.members[index])
+            if chosen.count == count { return chosen }
         }
-        return Array(candidates.prefix(chosen))
+        var others = table.members.indices.filter { index in
+            let id = table.members[index].identity.id
+            return id != local.id && !chosen.contains { $0.identity.id == id } && isWanted(table.members[index])
+        }
+        while chosen.count < count, !others.isEmpty {
+            let index = others.remove(at: Int.random(in: others.indices, using: &random))
+            chosen.append(table.members[index])
+        }
+        return chosen
     }
 }

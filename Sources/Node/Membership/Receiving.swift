@@ -22,6 +22,7 @@ extension Swim {
         if hasOurName(sender) { reportTwin(sender) }
 
         let incarnation = local.incarnation
+        tellIfForgotten(sender)
         merge(MembershipUpdate(state: .alive, identity: sender, source: sender.id))
         var isState = false
         if case .state = message.content { isState = true }
@@ -62,21 +63,29 @@ extension Swim {
         case .gossip:
             return false
         case .pull(let sequence):
-            sendExactly(.state(sequence: sequence, wantsAnswer: true), to: sender.address, fullState())
+            sendState(sequence: sequence, wantsAnswer: true, to: sender.address)
             return true
         case .state(let sequence, let wantsAnswer):
             contactAnswered(sequence: sequence, by: sender.id)
             guard wantsAnswer else { return false }
-            sendExactly(.state(sequence: 0, wantsAnswer: false), to: sender.address, fullState())
+            sendState(sequence: 0, wantsAnswer: false, to: sender.address)
             return true
+        case .forget(let words):
+            hear(words, from: sender.id)
+            return false
         }
+    }
+
+    /// Lets a peer know that an operator has declared it gone, so that it can come back under a higher incarnation.
+    private mutating func tellIfForgotten(_ peer: PeerIdentity) {
+        if isForgotten(peer) { sendForgotten(to: peer.address, only: peer.id) }
     }
 
     /// Whether the peer does not know what is said of it here: that it is not alive, or that it has been heard of with a
     /// higher incarnation. It must hear that from whoever it talks to, or it could not refute.
     private func needsTelling(_ peer: PeerIdentity) -> Bool {
-        guard let member = table[peer.id] else { return false }
-        return member.state != .alive || member.identity.incarnation > peer.incarnation
+        guard let index = table.index(of: peer.id) else { return false }
+        return table.members[index].state != .alive || table.members[index].identity.incarnation > peer.incarnation
     }
 
     private func correction(of peer: PeerIdentity) -> [MembershipUpdate] {
@@ -101,7 +110,8 @@ extension Swim {
             return
         }
         if hasOurName(identity) { reportTwin(identity) }
-        let wasPresent = table[identity.id]?.isPresent ?? false
+        let wasPresent = table.isPresent(identity.id)
+        tellIfForgotten(identity)
         merge(MembershipUpdate(state: .alive, identity: identity, source: identity.id))
         if !wasPresent {
             send(.pull(sequence: nextSequence()), to: identity.address, first: correction(of: identity))

@@ -4,7 +4,11 @@ import Wire
 /// it, so that a node which is itself in trouble does not bury the healthy on its own word.
 struct Suspicion: Sendable {
     let id: NodeID
-    private(set) var startMs: UInt64
+    /// When the member is declared dead unless it refutes.
+    private(set) var deadlineMs: UInt64
+    /// When the suspect is told again; never when the suspicion is hearsay.
+    var remindAtMs = UInt64.max
+    private var startMs: UInt64
     private let minMs: UInt64
     private let maxMs: UInt64
     private let needed: Int
@@ -18,15 +22,10 @@ struct Suspicion: Sendable {
         minMs = configuration.suspicionMinMs(members: members)
         maxMs = configuration.suspicionMaxMs(members: members)
         accusers = [accuser]
+        deadlineMs = nowMs + maxMs
     }
 
-    /// When the member is declared dead unless it refutes.
-    var deadlineMs: UInt64 {
-        guard needed > 0 else { return startMs + minMs }
-        let confirmations = min(accusers.count - 1, needed)
-        let shortened = (maxMs - minMs) * binaryLogarithm(confirmations + 1) / binaryLogarithm(needed + 1)
-        return startMs + max(minMs, maxMs - shortened)
-    }
+    var nextMs: UInt64 { min(deadlineMs, remindAtMs) }
 
     /// Counts an accuser.
     ///
@@ -34,11 +33,18 @@ struct Suspicion: Sendable {
     mutating func confirm(by accuser: NodeID) -> Bool {
         guard accusers.count <= needed, !accusers.contains(accuser) else { return false }
         accusers.append(accuser)
+        let confirmations = accusers.count - 1
+        let shortened = (maxMs - minMs) * binaryLogarithm(confirmations + 1) / binaryLogarithm(needed + 1)
+        deadlineMs = startMs + max(minMs, maxMs - shortened)
         return true
     }
 
     /// Leaves out a time in which this node did not run.
-    mutating func postpone(byMs pauseMs: UInt64) { startMs += pauseMs }
+    mutating func postpone(byMs pauseMs: UInt64) {
+        startMs += pauseMs
+        deadlineMs += pauseMs
+        if remindAtMs != .max { remindAtMs += pauseMs }
+    }
 }
 
 /// Lifeguard's local health multiplier: how much this node doubts itself. Lost answers raise it, good ones lower it;

@@ -8,6 +8,9 @@ package import Wire
 /// rides on every message and on rounds of gossip. Full states are exchanged with seeds, periodically with a random
 /// member, and with dead members, which are tried for ever: so the halves of a healed partition find each other.
 ///
+/// An operator may have dead members forgotten: the word spreads, and is remembered for a time, so that old gossip does
+/// not bring them back.
+///
 /// Of two claims about a member the one with the higher incarnation holds; with equal incarnations `left` beats `dead`
 /// beats `suspect` beats `alive`. A restarted node comes with a higher incarnation and so takes over its former self.
 package struct Swim: Sendable {
@@ -21,6 +24,9 @@ package struct Swim: Sendable {
         case connected(PeerIdentity, address: String)
         /// A connection of this node was lost: a hint that makes it probed at once.
         case disconnected(NodeID)
+        /// An operator wants a member forgotten that is dead or has left: it is removed everywhere, and what others say
+        /// of its old life does not bring it back. Coming back itself, with a higher incarnation, it is taken in again.
+        case forget(NodeID)
         /// The local node is going: it says so to all members, and handles nothing afterwards.
         case leave
     }
@@ -32,6 +38,11 @@ package struct Swim: Sendable {
         /// A member is new (`from` is nil) or not as it was. `from` equals the member's state when only its identity
         /// changed: it moved, restarted unnoticed, or refuted.
         case changed(MembershipMember, from: MemberState?)
+        /// A member that was dead or had left is not in the table any more: an operator has said so, or the place was
+        /// needed.
+        case forgotten(MembershipMember)
+        /// The answer to `forget`: the member stays, and why.
+        case forgetRefused(NodeID, ForgetRefusal)
         /// Another running node has this node's id or name: one line for the log. Told once for each such node.
         case conflict(String)
         /// Give the input `tick` at this time of the monotonic clock, in milliseconds, instead of any time given before.
@@ -68,8 +79,9 @@ package struct Swim: Sendable {
     var contacts: [Contact] = []
     var nextContactMs: UInt64 = 0
     var nextDeadMs: UInt64 = 0
-    var lastDeadTried = NodeID.none
+    var lastDeadTried: NodeID
 
+    var forgotten = ForgottenMembers()
     var twins: [Twin] = []
 
     private var hasStarted = false
@@ -79,7 +91,8 @@ package struct Swim: Sendable {
     /// A membership of which only the local node and the addresses of others are known. The first input starts it.
     ///
     /// - Parameters:
-    ///   - local: the local node. Its incarnation must be higher than at every earlier start: milliseconds since 1970.
+    ///   - local: the local node. Its incarnation must be higher than any it ever had: a count of its starts, kept on disk, in
+    ///     the upper bits.
     ///   - seeds: `host:port` of configured nodes; the local node's own address among them does no harm.
     ///   - knownPeers: `host:port` of members of an earlier run.
     ///   - randomSeed: decides every random choice.
@@ -93,9 +106,12 @@ package struct Swim: Sendable {
         health = LocalHealth(max: configuration.localHealthMax)
         sequence = UInt32(truncatingIfNeeded: random.next())
         table.set(MembershipMember(identity: local, state: .alive, sinceMs: 0))
-        for address in seeds.prefix(configuration.seedsMax) + knownPeers.prefix(configuration.seedsMax)
-        where address != local.address && !contacts.contains(where: { $0.address == address }) {
-            contacts.append(Contact(address: address))
+        lastDeadTried = local.id
+        for (addresses, isSeed) in [(seeds, true), (knownPeers, false)] {
+            for address in addresses.prefix(configuration.seedsMax)
+            where address != local.address && !contacts.contains(where: { $0.address == address }) {
+                contacts.append(Contact(address: address, isSeed: isSeed))
+            }
         }
         statistics.seedsRefused = UInt64(
             max(0, seeds.count - configuration.seedsMax) + max(0, knownPeers.count - configuration.seedsMax))
@@ -123,6 +139,7 @@ package struct Swim: Sendable {
         case .received(let peer, let bytes): receive(from: peer, bytes)
         case .connected(let identity, let address): connected(identity, address: address)
         case .disconnected(let id): disconnected(id)
+        case .forget(let id): forget(id)
         case .leave: leave()
         }
         if !hasLeft {
@@ -131,7 +148,7 @@ package struct Swim: Sendable {
             if isTick || wake != plannedMs { outputs.append(.wakeAt(wake)) }
             plannedMs = wake
         }
-        defer { outputs.removeAll(keepingCapacity: true) }
+        defer { outputs = [] }
         return outputs
     }
 
@@ -161,6 +178,7 @@ package struct Swim: Sendable {
     private mutating func runDeadlines() {
         runProbes()
         runRelays()
+        remindSuspects()
         buryUnrefuted()
         if nowMs >= nextProbeMs {
             nextProbeMs = nowMs + configuration.probeIntervalMs * health.factor
@@ -175,7 +193,8 @@ package struct Swim: Sendable {
             tryNextDead()
         }
         if nowMs >= nextPushPullMs {
-            nextPushPullMs = nowMs + configuration.pushPullIntervalMs
+            nextPushPullMs = nowMs + configuration.pushPullMs(members: table.presentCount)
+            trimForgotten()
             exchangeState()
         }
         // Last, so that what the steps above have found leaves at once.
@@ -190,7 +209,7 @@ package struct Swim: Sendable {
         if hasNewsToSend { next = min(next, nextGossipMs) }
         for probe in probes { next = min(next, probe.nextMs) }
         for relay in relays { next = min(next, relay.nextMs) }
-        for suspicion in suspicions { next = min(next, suspicion.deadlineMs) }
+        for suspicion in suspicions { next = min(next, suspicion.nextMs) }
         return max(next, nowMs + 1)
     }
 

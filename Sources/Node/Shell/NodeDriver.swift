@@ -170,6 +170,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             case .send(let address, let bytes): sendGossip(bytes, to: address)
             case .changed(let member, let former): changed(member, from: former)
             case .conflict(let line): logger.error("\(line)")
+            case .forgotten(let member): forgotten(member)
+            case .forgetRefused(_, let refusal): logger.warning("\(refusal)")
             case .wakeAt(let atMs): scheduleWake(atMs)
             }
         }
@@ -201,6 +203,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         let name = member.identity.name
         if member.identity.id != transport.identity.id, former != member.state {
             switch member.state {
+            case .alive where member.flaps > 0:
+                logger.info("\(name) at \(member.identity.address) is alive again; times it was away: \(member.flaps)")
             case .alive: logger.info("\(name) at \(member.identity.address) is alive")
             case .suspect: logger.info("\(name) does not answer")
             case .dead: logger.warning("\(name) is dead")
@@ -214,11 +218,25 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         handle(.member(MemberInfo(identity: member.identity, state: member.state)))
     }
 
-    /// Keeps the other nodes' addresses, so that a restart finds them when the seeds are gone.
+    /// Keeps no link to a member that is no more, nor its address.
+    private func forgotten(_ member: MembershipMember) {
+        let identity = member.identity
+        logger.info("\(identity.name) (\(identity.id)) at \(identity.address), \(member.state), is forgotten")
+        bulkLinks.removeValue(forKey: identity.id)?.stop()
+        // Another member may have its address now.
+        if !swim.members.contains(where: { $0.identity.address == identity.address }) {
+            controlLinks.removeValue(forKey: identity.address)?.stop()
+        }
+        rememberPeers()
+        handle(.forgotten(identity.id))
+    }
+
+    /// Keeps the other nodes' addresses, so that a restart finds them when the seeds are gone: the living before the
+    /// dead, and not those that left.
     private func rememberPeers() {
-        let addresses = swim.members.filter { $0.identity.role == .node && $0.identity.id != transport.identity.id }
-            .map(\.identity.address)
-        let bytes = KnownPeers.encode(addresses)
+        let others = swim.members.filter { $0.identity.role == .node && $0.identity.id != transport.identity.id }
+        let known = others.filter(\.isPresent) + others.filter { $0.state == .dead }
+        let bytes = KnownPeers.encode(known.prefix(WireLimits.ringMembersMax).map(\.identity.address))
         guard storage.fact(.peers) != bytes else { return }
         _ = storage.apply(.fact(.peers, bytes))
     }
@@ -340,10 +358,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             .init(name: "connections_in", value: UInt64(channels.count)),
             .init(name: "peers_connected", value: UInt64(bulk.count)),
             .init(name: "members_alive", value: UInt64(swim.members.count { $0.state == .alive })),
-            .init(name: "membership_probes_failed_total", value: swim.statistics.probesFailed),
-            .init(name: "membership_deaths_total", value: swim.statistics.deaths),
-            .init(name: "membership_refutations_total", value: swim.statistics.refutations),
         ]
+        items += swim.statistics.items
         return NodeStatistics(items: items)
     }
 }

@@ -6,7 +6,7 @@ import ArgumentParser
     static let configuration = CommandConfiguration(
         commandName: "stormo-sim",
         abstract: "Runs whole clusters of the core under faults, on virtual time, and checks what clients were told.",
-        subcommands: [RunCommand.self, MutantsCommand.self])
+        subcommands: [RunCommand.self, MutantsCommand.self, MembershipCommand.self])
 
     static func main() async {
         // Lines show as they come, also in a file.
