@@ -107,6 +107,7 @@ package final class VirtualCluster {
         virtual.store = virtual.store.afterCrash(keeping: keeping)
         virtual.sync = nil
         virtual.pausedUntilMs = 0
+        virtual.arrivals = []
         observer?.happened(.crashed(index))
         for other in virtualNodes.indices where other != index && connections.remove(both: index, other) {
             notice(other, .peerDown(virtual.identity.id))
@@ -182,7 +183,7 @@ package final class VirtualCluster {
             .frame(
                 to: index, toRun: virtualNodes[index].run, from: -1, fromRun: -1,
                 .request(ChannelID(Self.clientBit | UInt64(client)), peer: .none, header, message)),
-            atMs: nowMs + pick(weather.clientDelayMs))
+            atMs: nowMs + 1 + pick(weather.clientDelayMs))
     }
 
     /// What a client heard last.
@@ -213,6 +214,11 @@ package final class VirtualCluster {
             return false
         }
         nowMs = max(nowMs, next)
+        for (index, virtual) in virtualNodes.enumerated() where virtual.pausedUntilMs <= nowMs {
+            let arrivals = virtual.arrivals
+            virtual.arrivals = []
+            for arrival in arrivals { arrive(index, arrival) }
+        }
         while let event = queue.pop(dueBy: nowMs) { perform(event) }
         for (index, virtual) in virtualNodes.enumerated() where virtual.pausedUntilMs <= nowMs {
             if let sync = virtual.sync, sync.untilMs <= nowMs {
@@ -234,23 +240,28 @@ package final class VirtualCluster {
             guard virtual.isUp, toRun == -1 || toRun == virtual.run,
                 fromRun == -1 || from < 0 || virtualNodes[from].run == fromRun && virtualNodes[from].isUp
             else { return }
-            guard virtual.pausedUntilMs <= nowMs else { return queue.push(event, atMs: virtual.pausedUntilMs) }
-            counts.delivered += 1
-            if observer != nil, from >= 0, case .request(let channel, _, let header, let message) = arrival,
-                header.requestID != .oneWay
-            {
-                requests[RequestPlace(channel: channel, request: header.requestID, node: to)] = message
-            }
-            digest(to, arrival)
-            input(to, arrival)
+            arrive(to, arrival)
         case .notice(let at, let run, let arrival):
             let virtual = virtualNodes[at]
             guard virtual.isUp, virtual.run == run else { return }
-            guard virtual.pausedUntilMs <= nowMs else { return queue.push(event, atMs: virtual.pausedUntilMs) }
-            input(at, arrival)
+            arrive(at, arrival)
         case .answer(let answer): hear(answer)
         case .plan(let plan): observer?.due(plan)
         }
+    }
+
+    /// Hands a frame or a notice to a node, as soon as its process moves.
+    private func arrive(_ index: Int, _ arrival: NodeInput) {
+        let virtual = virtualNodes[index]
+        guard virtual.isUp else { return }
+        guard virtual.pausedUntilMs <= nowMs else { return virtual.arrivals.append(arrival) }
+        if case .request(let channel, let peer, let header, let message) = arrival, observer != nil, peer != .none,
+            header.requestID != .oneWay
+        {
+            requests[RequestPlace(channel: channel, request: header.requestID, node: index)] = message
+        }
+        digest(index, arrival)
+        input(index, arrival)
     }
 
     // MARK: Nodes
@@ -354,7 +365,7 @@ package final class VirtualCluster {
         case .ring: break
         case .note(_, let text):
             notes.append(text)
-            note("n\(index + 1) notes: \(text)")
+            if tracesDetails { note("n\(index + 1) notes: \(text)") }
         }
     }
 
@@ -420,6 +431,7 @@ package final class VirtualCluster {
         case .request(_, _, let frame, _), .answer(_, let frame, _): header = frame
         default: return
         }
+        counts.delivered += 1
         for value in [nowMs, UInt64(index), header.time.rawValue, UInt64(header.type.rawValue)] {
             digest = (digest ^ value) &* 0x9E37_79B9_7F4A_7C15
             digest ^= digest >> 29

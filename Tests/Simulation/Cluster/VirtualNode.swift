@@ -18,6 +18,8 @@ final class VirtualNode {
     var sync: (through: JournalSequence, sinceMs: UInt64, untilMs: UInt64)?
     /// The process stands still until then.
     var pausedUntilMs: UInt64 = 0
+    /// What has arrived meanwhile, in order.
+    var arrivals: [NodeInput] = []
     /// Its ticks come at this time of every ten milliseconds.
     var tickPhaseMs: UInt64 = 0
     var tickedMs: UInt64 = 0
@@ -41,6 +43,6 @@ final class VirtualNode {
         guard isUp else { return nil }
         let sinceTick = (nowMs + Self.tickMs - tickPhaseMs) % Self.tickMs
         let tick = sinceTick == 0 && tickedMs != nowMs ? nowMs : nowMs + Self.tickMs - sinceTick
-        return max(min(tick, sync?.untilMs ?? .max), pausedUntilMs)
+        return arrivals.isEmpty ? max(min(tick, sync?.untilMs ?? .max), pausedUntilMs) : pausedUntilMs
     }
 }

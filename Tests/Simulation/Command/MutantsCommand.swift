@@ -21,7 +21,7 @@ struct MutantsCommand: AsyncParsableCommand {
                 let row = await look(for: mutation)
                 if row.last == Self.nobody { missed += 1 }
                 rows.append(row)
-                print(row.joined(separator: "  "))
+                Report.say(row.joined(separator: "  "))
             }
             print("\n" + Report.table(rows))
             if missed > 0 {

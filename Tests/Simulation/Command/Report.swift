@@ -1,7 +1,14 @@
+import Glibc
 import Simulation
 
 /// What runs came to, as lined-up tables.
 enum Report {
+    /// Prints a line that shows at once, also in a file.
+    static func say(_ line: String) {
+        print(line)
+        fflush(nil)
+    }
+
     static func text(_ statistics: Statistics, elapsed: Duration) -> String {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let perMinute = Double(statistics.count(.checked, "histories")) / max(seconds, 0.001) * 60

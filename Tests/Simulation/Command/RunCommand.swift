@@ -21,7 +21,7 @@ struct RunCommand: AsyncParsableCommand {
             guard !result.failures.isEmpty else { return true }
             failed.append((seed, result))
             print("seed \(seed) FAILS: \(result.failures[0])")
-            print("    replay: stormo-sim run --seed \(seed) --trace")
+            Report.say("    replay: stormo-sim run --seed \(seed) --trace")
             return failed.count < 20
         }
         print(Report.text(statistics, elapsed: ContinuousClock.now - started))
