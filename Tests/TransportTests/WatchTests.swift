@@ -41,11 +41,26 @@ import Wire
 
     @Test func aListingIsWalkedThroughItsPositions() {
         var cursor = WatchCursor(position: nil)
-        let first = cursor.take(WatchAnswer(isReset: true, items: [item("a", 1)], position: position(9, after: "a")))
+        let first = cursor.take(
+            WatchAnswer(isReset: true, items: [item("a", 1), item("a2", 1, nil)], position: position(9, after: "a2")))
         #expect(names(first) == ["put a@1"], "who begins at the beginning has nothing to forget")
-        #expect(first.map(\.position) == [position(9, after: "a")])
-        let second = cursor.take(WatchAnswer(isReset: false, items: [item("b", 2)], position: position(9)))
-        #expect(names(second) == ["put b@2"] && second.map(\.position) == [position(9)])
+        #expect(first.map(\.position) == [position(9, after: "a2")])
+        // Of keys that were never told it is not told that they are gone, of others it is.
+        let second = cursor.take(
+            WatchAnswer(isReset: false, items: [item("a", 2, nil), item("b", 2)], position: position(9)))
+        #expect(names(second) == ["delete a@2", "put b@2"])
+        #expect(second.map(\.position) == [position(9, after: "a2"), position(9)])
+        let later = cursor.take(WatchAnswer(isReset: false, items: [item("c", 3, nil)], position: position(10)))
+        #expect(names(later) == ["delete c@3"])
+    }
+
+    @Test func anotherNodeBeginsWithAListingOfWhichOnlyTheNewIsTold() {
+        var cursor = WatchCursor(position: nil)
+        _ = cursor.take(WatchAnswer(isReset: false, items: [item("a", 1), item("b", 2)], position: position(9)))
+        let events = cursor.take(
+            WatchAnswer(
+                isReset: false, items: [item("a", 1), item("b", 5, nil), item("c", 6)], position: position(7)))
+        #expect(names(events) == ["delete b@5", "put c@6"])
     }
 
     @Test func aLostPositionIsToldOnceAndForgetsVersions() {
@@ -96,19 +111,20 @@ import Wire
 }
 
 @Suite struct WatchTests {
-    /// Answers watch requests from the shared store; every node goes on from every other's position, as real ones do.
-    private func serve(_ cluster: FakeCluster, except silent: NodeID? = nil) {
+    /// Answers watch requests from the shared store.
+    private func serve(_ cluster: FakeCluster) {
         for node in cluster.nodes {
             node.script { message in
-                guard case .watchRequest(let request) = message, node.id != silent else { return nil }
+                guard case .watchRequest(let request) = message else { return nil }
                 return cluster.store.state.withLock { state in
-                    let since = request.position?.time.rawValue ?? 0
+                    // Another node's position is no help.
+                    let since = request.position.map { $0.node == node.id ? $0.time.rawValue : 0 } ?? 0
                     let items = state.cells.filter {
                         $0.key.bytes.starts(with: request.prefix) && $0.value.version.time.rawValue > since
                     }.map { ScanItem(key: $0.key, cell: $0.value) }.sorted { $0.key < $1.key }
                     let answer = WatchAnswer(
-                        isReset: request.position == nil, items: items,
-                        position: WatchPosition(time: HybridTime(UInt64(state.writes)), after: nil, node: NodeID(1)))
+                        isReset: false, items: items,
+                        position: WatchPosition(time: HybridTime(UInt64(state.writes)), after: nil, node: node.id))
                     return .answer(.watchAnswer(answer))
                 }
             }
@@ -152,6 +168,7 @@ import Wire
             watching.cancel()
             await #expect(throws: CancellationError.self) { try await watching.value }
         }
+        // The other node began with a listing, of which only the new is told.
         #expect(seen.withLock { $0 }.filter { $0.hasPrefix("w/b") } == ["w/b=2"])
         #expect(!seen.withLock { $0.contains("reset") })
         await cluster.stop()

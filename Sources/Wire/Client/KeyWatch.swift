@@ -1,6 +1,5 @@
 import Logging
 public import Wire
-import WireTransport
 
 /// Something that a watch tells.
 public struct WatchEvent: Hashable, Sendable {
@@ -18,8 +17,8 @@ public struct WatchEvent: Hashable, Sendable {
 
     /// What has changed.
     public var change: Change
-    /// Where a later watch goes on so that nothing is missed, though it may repeat what was told since; nil: at the
-    /// beginning.
+    /// Where a later watch goes on so that nothing is missed, though it may repeat what was told since, or everything
+    /// that there is; nil: at the beginning.
     public var position: WatchPosition?
 
     /// Puts an event together.
@@ -86,8 +85,7 @@ public struct KeyWatch: AsyncSequence, Sendable {
                         router.engine.logger.warning("watching '\(Key(prefix))' waits: \(error)")
                     }
                 }
-                var random = SystemRandomNumberGenerator()
-                try await Task.sleep(for: .milliseconds(backoff.pause(jitter: random.next())))
+                try await Task.sleep(for: .milliseconds(backoff.nextMs()))
             }
         }
     }

@@ -5,11 +5,14 @@ struct WatchCursor: Sendable {
     /// Where the next request goes on; nil: at the beginning.
     private(set) var position: WatchPosition?
     private var told: ToldVersions
+    /// Whether the listing that goes on is the first thing told: who hears it knows no key yet that could be gone.
+    private var isFirstListing: Bool
 
     /// A watch that goes on at a position.
     init(position: WatchPosition?, versionsMax: Int = ClientLimits.watchedVersionsMax) {
         self.position = position
         told = ToldVersions(max: versionsMax)
+        isFirstListing = position == nil
     }
 
     /// The events of an answer to a request that went out with the present position.
@@ -21,8 +24,11 @@ struct WatchCursor: Sendable {
             // Who begins at the beginning has nothing to forget.
             if before != nil { events.append(WatchEvent(change: .reset, position: nil)) }
             before = nil
+            isFirstListing = true
         }
-        for item in answer.items where told.isNews(item) {
+        for item in answer.items {
+            if isFirstListing, item.cell.content == .tombstone, !told.has(item.key) { continue }
+            guard told.isNews(item) else { continue }
             let change: WatchEvent.Change =
                 if let value = VersionedValue(item.cell) { .put(item.key, value) } else {
                     .delete(item.key, version: item.cell.version)
@@ -38,6 +44,7 @@ struct WatchCursor: Sendable {
             events.append(WatchEvent(change: .nothing, position: answer.position))
         }
         position = answer.position
+        if answer.position.after == nil { isFirstListing = false }
         return events
     }
 }
@@ -61,6 +68,9 @@ struct ToldVersions {
 
     /// Keys remembered.
     var count: Int { versions.count }
+
+    /// Whether a key was told and is remembered.
+    func has(_ key: Key) -> Bool { versions[key] != nil }
 
     /// Whether a state is later than the last one told of its key, which it then is itself.
     mutating func isNews(_ item: ScanItem) -> Bool {
