@@ -50,6 +50,22 @@ package struct CoreCounters: Sendable {
     package internal(set) var hintsSuperseded: UInt64 = 0
     /// Hints not kept, or not any longer: there were too many bytes of them, or they were too old.
     package internal(set) var hintsDropped: UInt64 = 0
+    /// Comparisons of this node's ranges with the other replicas' begun.
+    package internal(set) var repairs: UInt64 = 0
+    /// Ranges compared with a replica.
+    package internal(set) var rangesCompared: UInt64 = 0
+    /// Ranges that could not be: a replica was away or refused.
+    package internal(set) var rangesNotCompared: UInt64 = 0
+    /// Registers in them.
+    package internal(set) var keysCompared: UInt64 = 0
+    /// Registers that differed and were settled.
+    package internal(set) var keysRepaired: UInt64 = 0
+    /// Bytes of registers moved for that.
+    package internal(set) var repairBytes: UInt64 = 0
+    /// Trees made for other replicas.
+    package internal(set) var treesMade: UInt64 = 0
+    /// Tombstones and expired cells dropped for good.
+    package internal(set) var tombstonesDropped: UInt64 = 0
     /// Times the store could not give what it holds.
     package internal(set) var storeErrors: UInt64 = 0
     /// Batches appended as primary.
@@ -96,6 +112,14 @@ package struct CoreCounters: Sendable {
             .init(name: "hints_replayed_total", value: hintsReplayed),
             .init(name: "hints_superseded_total", value: hintsSuperseded),
             .init(name: "hints_dropped_total", value: hintsDropped),
+            .init(name: "repair_runs_total", value: repairs),
+            .init(name: "repair_ranges_total", value: rangesCompared),
+            .init(name: "repair_ranges_failed_total", value: rangesNotCompared),
+            .init(name: "repair_keys_compared_total", value: keysCompared),
+            .init(name: "repair_keys_repaired_total", value: keysRepaired),
+            .init(name: "repair_bytes_total", value: repairBytes),
+            .init(name: "repair_trees_made_total", value: treesMade),
+            .init(name: "tombstones_dropped_total", value: tombstonesDropped),
             .init(name: "store_errors_total", value: storeErrors),
             .init(name: "batches_appended_total", value: batchesAppended),
             .init(name: "records_appended_total", value: recordsAppended),

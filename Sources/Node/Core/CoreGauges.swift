@@ -20,10 +20,18 @@ extension Node {
             .init(name: "hints_pending", value: UInt64(hintFigures.pending)),
             .init(name: "hints_bytes", value: UInt64(hintFigures.bytes)),
             .init(name: "hints_oldest_ms", value: hintFigures.oldestMs),
+            .init(name: "repair_running", value: comparing.status.isRunning ? 1 : 0),
+            .init(name: "repair_ranges_left", value: repairRangesLeft),
+            .init(name: "repair_trees_making", value: UInt64(serving.jobs.count)),
             .init(name: "ranges_muted", value: UInt64(muted.count)),
         ]
     }
 
     /// Whether requests are being worked on. What is done behind the scenes goes on after a restart.
-    package var isBusy: Bool { operations.count > lingering + hints.inFlight || gate.count > 0 }
+    package var isBusy: Bool { operations.count > lingering + hints.inFlight + comparing.inFlight || gate.count > 0 }
+
+    private var repairRangesLeft: UInt64 {
+        let status = comparing.status
+        return UInt64(max(0, Int(status.rangesTotal) - Int(status.rangesDone) - Int(status.rangesFailed)))
+    }
 }

@@ -44,6 +44,31 @@ package struct CoreLimits: Sendable {
     package var hintPageItems = 256
     /// About how many bytes of hints are read from the store at a time.
     package var hintPageBytes = 1 << 20
+    /// How often a node compares its ranges with the other replicas' by itself, in milliseconds; 0 for never.
+    package var repairIntervalMs: UInt64 = 3_600_000
+    /// Registers that are read for trees in one tick, the own and those that others ask for together: whoever waits for a
+    /// register must not wait for them.
+    package var repairKeysPerTick = 256
+    /// About how many bytes of registers are read for a tree at a time.
+    package var repairSliceBytes = 1 << 20
+    /// Bytes of differing registers that a comparison moves in a second, so that live traffic keeps its latency.
+    package var repairBytesPerSecond = 16 << 20
+    /// Differing registers that are settled at a time.
+    package var repairKeysInFlight = 16
+    /// How often another replica is asked for the same before the comparison goes on without it.
+    package var repairAttemptsMax = 3
+    /// How long a comparison rests before it asks again, in milliseconds.
+    package var repairRetryPauseMs: UInt64 = 1_000
+    /// Registers that one tree takes in; where a stretch has more, another tree follows.
+    package var treeKeysMax = 16_384
+    /// A leaf that differs and has more registers than this is compared by a tree of its own before they are moved.
+    package var treeLeafKeysMax = 64
+    /// Trees that are made for others at a time.
+    package var treeJobsMax = 16
+    /// How long a tree is waited for, in milliseconds: as many as are made at a time, each as large as may be.
+    package var treeTimeoutMs: UInt64 = 20_000
+    /// Tombstones and expired cells that all replicas are asked about at a time: each is a read from disk.
+    package var collectKeys = 128
     /// How long a tombstone and a promise are kept at least, in milliseconds: nothing that was sent before may still be on
     /// its way.
     package var graceMs: UInt64 = 86_400_000

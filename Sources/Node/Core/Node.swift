@@ -76,6 +76,8 @@ package struct Node<Store: NodeStore> {
 
     // Repair/
     var hints = HintTable()
+    var comparing: Comparing
+    var serving = TreeServing()
 
     // Whether the last tick found a disk that takes no writes.
     private var isReadOnly = false
@@ -92,6 +94,8 @@ package struct Node<Store: NodeStore> {
         self.time = time
         startedMs = time.monotonicMs
         random = SplitMix64(seed: randomSeed)
+        comparing = Comparing(
+            startedMs: time.monotonicMs, intervalMs: limits.repairIntervalMs, seed: randomSeed)
         ceiling = BallotCeiling(recovered: store.fact(.ballotCeiling))
         clock = HybridClock(driftMaxMs: limits.clockDriftMaxMs)
         reachable = [identity.id]
@@ -143,6 +147,7 @@ package struct Node<Store: NodeStore> {
         case .channelClosed(let channel):
             forgetWaiters(of: channel)
             forgetWatchers(of: channel)
+            forgetTrees(of: channel)
         case .durable(let sequence):
             gate.advance(to: sequence)
             ceiling.durable(upTo: sequence)
@@ -184,6 +189,8 @@ package struct Node<Store: NodeStore> {
         tickSubscriptions()
         tickWatches()
         tickHints()
+        tickTrees()
+        tickComparing()
     }
 
     /// Operators hear when the disk takes no more writes, and when it takes them again.
@@ -234,7 +241,7 @@ package struct Node<Store: NodeStore> {
         case .prepare, .accept, .replicaRead, .replicaScan:
             guard acceptEpoch(header, channel) else { return }
             answerAsReplica(message, of: peer, to: channel, header.requestID)
-        case .subscribe:
+        case .subscribe, .collect:
             guard acceptEpoch(header, channel) else { return }
             answerAsReplica(message, of: peer, to: channel, header.requestID)
         case .changedKeys(let changed):
@@ -244,6 +251,11 @@ package struct Node<Store: NodeStore> {
         case .rangeRequest:
             guard Mutation.copyBeforeJointEpoch.isOn || acceptEpoch(header, channel) else { return }
             answerAsReplica(message, of: peer, to: channel, header.requestID)
+        case .treeRequest(let request):
+            guard acceptEpoch(header, channel) else { return }
+            makeTree(request, for: channel, header.requestID)
+        case .repairRequest(let request):
+            repair(request, for: channel, header.requestID)
         case .changeRing(let request):
             changeRing(request, for: channel, header.requestID)
         case .ringRequest:

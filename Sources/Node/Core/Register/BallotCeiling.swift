@@ -23,6 +23,9 @@ struct BallotCeiling {
             } ?? .zero
     }
 
+    /// What is on disk: no ballot of a later run is below it.
+    var persisted: HybridTime { max(floor, ceiling) }
+
     /// Whether a ballot may have this time now.
     func allows(_ time: HybridTime) -> Bool { time > floor && time <= ceiling }
 

@@ -27,9 +27,10 @@ extension Node {
         case .gather(_, let asked): set = asked
         default: set = replicaSet(of: key)
         }
+        let isTree = if case .gather(.treeRequest, _) = goal { true } else { false }
         let operation = Operation(
             id: operations.nextID(), key: key, goal: goal, origin: origin, set: set, startedMs: time.monotonicMs,
-            deadlineMs: time.monotonicMs + limits.operationTimeoutMs)
+            deadlineMs: time.monotonicMs + (isTree ? limits.treeTimeoutMs : limits.operationTimeoutMs))
         operation.stampMs = clock.now(physicalMs: time.wallMs).milliseconds
         let id = operation.id
         operations.insert(operation)
@@ -38,7 +39,7 @@ extension Node {
             counters.scans += 1
             return run(id)
         case .gather, .read(.local): return run(id)
-        case .read, .deliver: counters.reads += 1
+        case .read, .deliver, .settle: counters.reads += 1
         case .write: counters.writes += 1
         }
         let isRead = operation.isRead
@@ -49,7 +50,7 @@ extension Node {
     private mutating func run(_ id: OperationID) {
         switch operations[id].goal {
         case .read(.local), .read(.one): readOne(id)
-        case .read(.serial), .deliver: prepare(id, .read)
+        case .read(.serial), .deliver, .settle: prepare(id, .read)
         case .read: read(id)
         case .write(let change, let consistency):
             if change.isConditional || consistency == .serial {
@@ -252,6 +253,7 @@ extension Node {
         operations[id].phase = .preparing(purpose)
         operations[id].ballot = ballot
         operations[id].newest = nil
+        if case .settle(let seen) = operations[id].goal { operations[id].newest = seen }
         operations[id].holders = 0
         operations[id].seen = .zero
         operations[id].attempts += 1
@@ -479,6 +481,10 @@ extension Node {
         case .watchKey(let prefix, let key): watchKeyRead(prefix, key, result)
         case .watchSubscribe(let prefix): watchSubscribed(prefix, result)
         case .hint(let place): hintStepDone(place, result)
+        case .repairTree(let question, let peer): treeGathered(question, peer, result)
+        case .repairPage(let question): repairPageGathered(question, result)
+        case .repairKey(let question): repairKeySettled(question, result)
+        case .repairCollect(let question): collectAnswered(question, result)
         case .nobody: break
         }
     }

@@ -25,6 +25,14 @@ enum OperationOrigin {
     case watchSubscribe([UInt8])
     /// A hint that is being delivered, by the place where it is kept.
     case hint(Key)
+    /// A replica's tree of a stretch that is compared.
+    case repairTree(UInt64, NodeID)
+    /// The other replicas' registers of a stretch that differs.
+    case repairPage(UInt64)
+    /// A register that differs.
+    case repairKey(UInt64)
+    /// All replicas' word on cells that could be dropped.
+    case repairCollect(UInt64)
     /// Nobody.
     case nobody
 }
@@ -56,6 +64,9 @@ final class Operation {
         case scan(ScanRequest)
         /// Reads surely, and counts a cell that a hint has kept as one more copy.
         case deliver(Cell)
+        /// Reads surely, and counts a copy that a replica was seen to have, whether that one is among those that answer or
+        /// not: else it would be passed over whenever the others are faster.
+        case settle(AcceptedCell)
         /// Asks nodes one question and hands their answers on.
         case gather(Message, ReplicaSet)
     }

@@ -7,7 +7,14 @@ extension Node {
     mutating func answerAsReplica(
         _ message: Message, of peer: NodeID, to channel: ChannelID, _ request: RequestID
     ) {
-        let (reply, sequence) = durably(replicaAnswer(message, of: peer))
+        answerAsReplica(replicaAnswer(message, of: peer), to: channel, request)
+    }
+
+    /// Gives an answer once the entry that it needs is durable.
+    mutating func answerAsReplica(
+        _ answer: (Message, JournalSequence?), to channel: ChannelID, _ request: RequestID
+    ) {
+        let (reply, sequence) = durably(answer)
         hold(.output(.reply(channel, request, reply)), until: sequence)
     }
 
@@ -42,6 +49,7 @@ extension Node {
             }
             switch message {
             case .subscribe(let request): return (subscribe(request, for: peer), nil)
+            case .collect(let request): return try collect(request)
             case .prepare(let prepare):
                 if let refusal = refusalIfNotWhole(prepare.key) { return (refusal, nil) }
                 let state = try store.register(prepare.key)

@@ -77,6 +77,8 @@ extension Node {
         describe(ring, after: former)
         if let former { forgetRingRegisters(from: former.epoch, to: ring.epoch) }
         beginCopying()
+        restartComparing()
+        restartTrees()
         operationsRestart()
         restartWatches()
     }
