@@ -471,7 +471,7 @@ extension Node {
             case .failed(let code, let detail): refuse(channel, request, code, detail)
             case .gathered: refuse(channel, request, .internalError, "answers were gathered that nobody asked for")
             }
-        case .scan(let id, let item): scanItemSettled(id, item, result)
+        case .scan(let id, let round, let item): scanItemSettled(id, round, item, result)
         case .partition(let partition, let step): partitionStepDone(partition, step, result)
         case .topic(let procedure, let step): topicStepDone(procedure, step, result)
         case .ring(let step): ringStepDone(step, result)
@@ -507,7 +507,9 @@ extension Node {
                 finish(id, .failed(.readOnly, "\(identity.name) takes no writes: \(reason)"))
             case .reading where time.monotonicMs >= operations[id].roundStartedMs + limits.readHedgeMs: hedge(id)
             case .accepting, .preparing, .writingBack, .sounding, .lingering:
-                guard time.monotonicMs >= operations[id].roundStartedMs + limits.roundTimeoutMs else { continue }
+                // Round trips longer than the timeout would never be answered in time.
+                let patienceMs = limits.roundTimeoutMs << UInt64(min(operations[id].attempts, 2))
+                guard time.monotonicMs >= operations[id].roundStartedMs + patienceMs else { continue }
                 operations[id].answered |= operations[id].asked
                 advance(id)
             default: break

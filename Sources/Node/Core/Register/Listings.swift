@@ -111,15 +111,16 @@ extension Node {
         if isCut || horizon != nil { listing.resumeAfter = (last ?? horizon)?.bytes }
         listing.unsettled = toRead.count
         operations[id].listing = listing
+        let round = operations[id].round
         for (key, item) in toRead where operations.contains(id) {
-            start(.read(.quorum), key: key, for: .scan(id, item: item))
+            start(.read(.quorum), key: key, for: .scan(id, round: round, item: item))
         }
         finishScanIfSettled(id)
     }
 
-    /// A key of a page has been read.
-    mutating func scanItemSettled(_ id: OperationID, _ item: Int, _ result: OperationResult) {
-        guard operations.contains(id), var listing = operations[id].listing,
+    /// A key of a page has been read. A listing that has begun anew meanwhile, in another epoch, has other keys there.
+    mutating func scanItemSettled(_ id: OperationID, _ round: UInt32, _ item: Int, _ result: OperationResult) {
+        guard operations.contains(id), operations[id].round == round, var listing = operations[id].listing,
             case .scan(let request) = operations[id].goal
         else { return }
         switch result {

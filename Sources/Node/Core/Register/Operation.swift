@@ -5,8 +5,8 @@ import Wire
 enum OperationOrigin {
     /// A client of this node.
     case client(ChannelID, RequestID)
-    /// A listing that settles one of its keys: the operation and the place in its page.
-    case scan(OperationID, item: Int)
+    /// A listing that settles one of its keys: the operation, its round, and the place in its page.
+    case scan(OperationID, round: UInt32, item: Int)
     /// A partition that reads or changes its configuration.
     case partition(PartitionID, PartitionStep)
     /// A topic being created or described.
