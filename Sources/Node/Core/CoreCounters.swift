@@ -30,7 +30,7 @@ package struct CoreCounters: Sendable {
     package internal(set) var tooOldRefused: UInt64 = 0
     /// Frames of another ring epoch.
     package internal(set) var staleEpochRefused: UInt64 = 0
-    /// Registers taken over from the old replicas of a range.
+    /// Registers taken over from the other replicas of a range.
     package internal(set) var keysCopied: UInt64 = 0
     /// Bytes of them.
     package internal(set) var bytesCopied: UInt64 = 0
@@ -66,6 +66,14 @@ package struct CoreCounters: Sendable {
     package internal(set) var treesMade: UInt64 = 0
     /// Tombstones and expired cells dropped for good.
     package internal(set) var tombstonesDropped: UInt64 = 0
+    /// Damaged registers noticed.
+    package internal(set) var registersDamaged: UInt64 = 0
+    /// Damaged registers made whole from the other replicas.
+    package internal(set) var registersMended: UInt64 = 0
+    /// Attempts at it that failed and are made again.
+    package internal(set) var mendRetries: UInt64 = 0
+    /// Damaged registers that were not remembered, since as many waited already: they are noticed again when asked for.
+    package internal(set) var mendsPutOff: UInt64 = 0
     /// Times the store could not give what it holds.
     package internal(set) var storeErrors: UInt64 = 0
     /// Batches appended as primary.
@@ -120,6 +128,10 @@ package struct CoreCounters: Sendable {
             .init(name: "repair_bytes_total", value: repairBytes),
             .init(name: "repair_trees_made_total", value: treesMade),
             .init(name: "tombstones_dropped_total", value: tombstonesDropped),
+            .init(name: "registers_damaged_total", value: registersDamaged),
+            .init(name: "registers_mended_total", value: registersMended),
+            .init(name: "mend_retries_total", value: mendRetries),
+            .init(name: "mends_put_off_total", value: mendsPutOff),
             .init(name: "store_errors_total", value: storeErrors),
             .init(name: "batches_appended_total", value: batchesAppended),
             .init(name: "records_appended_total", value: recordsAppended),

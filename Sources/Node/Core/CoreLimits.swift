@@ -69,6 +69,14 @@ package struct CoreLimits: Sendable {
     package var treeTimeoutMs: UInt64 = 20_000
     /// Tombstones and expired cells that all replicas are asked about at a time: each is a read from disk.
     package var collectKeys = 128
+    /// Damaged registers that are mended at a time.
+    package var mendsInFlightMax = 16
+    /// Damaged registers that may wait for it; those beyond are noticed again when they are asked for.
+    package var mendsWaitingMax = 1_024
+    /// Longest pause before a failed attempt to mend a register is made again, in milliseconds; it grows from 100.
+    package var mendRetryPauseMaxMs: UInt64 = 10_000
+    /// How often the operator hears of damage that cannot be told to be one register's, in milliseconds.
+    package var damageNoteMs: UInt64 = 60_000
     /// How long a tombstone and a promise are kept at least, in milliseconds: nothing that was sent before may still be on
     /// its way.
     package var graceMs: UInt64 = 86_400_000
@@ -143,6 +151,10 @@ package struct CoreLimits: Sendable {
     var resolveAgeMaxMs: UInt64 {
         graceMs > operationAgeMaxMs + clockDriftMaxMs ? graceMs - operationAgeMaxMs - clockDriftMaxMs : 0
     }
+
+    /// How long a node that has lost its state waits before it asks the others, in milliseconds: no operation may count an
+    /// answer from before the loss any more. Operations end by their timeout; as much again is for clocks that run unevenly.
+    var lossQuietMs: UInt64 { 2 * operationTimeoutMs }
 
     /// The defaults of the configuration reference.
     package init() {}

@@ -78,6 +78,12 @@ package struct Node<Store: NodeStore> {
     var hints = HintTable()
     var comparing: Comparing
     var serving = TreeServing()
+    var promiseFloor: PromiseFloor
+    var mending = Mending()
+    /// Set while this node has to learn again what it has lost.
+    var amnesia: Amnesia?
+    /// The stretches that it was a replica of, with their other replicas.
+    var recalling = Copying()
 
     // Whether the last tick found a disk that takes no writes.
     private var isReadOnly = false
@@ -97,6 +103,7 @@ package struct Node<Store: NodeStore> {
         comparing = Comparing(
             startedMs: time.monotonicMs, intervalMs: limits.repairIntervalMs, seed: randomSeed)
         ceiling = BallotCeiling(recovered: store.fact(.ballotCeiling))
+        promiseFloor = PromiseFloor(recovered: store.fact(.promiseFloor))
         clock = HybridClock(driftMaxMs: limits.clockDriftMaxMs)
         reachable = [identity.id]
         if let bytes = store.fact(.ring) {
@@ -109,6 +116,7 @@ package struct Node<Store: NodeStore> {
                 )
             }
         }
+        beginAmnesia()
         if let ring {
             outputs.append(.ring(ring))
             beginCopying()
@@ -191,6 +199,8 @@ package struct Node<Store: NodeStore> {
         tickHints()
         tickTrees()
         tickComparing()
+        tickMending()
+        tickAmnesia()
     }
 
     /// Operators hear when the disk takes no more writes, and when it takes them again.

@@ -179,7 +179,7 @@ private enum RegisterRow {
 
     static func decode(_ bytes: UnsafeRawBufferPointer, key: Key, path: String) throws(StoreError) -> RegisterState {
         guard let content = Sealed.open(bytes, seed: key.token) else {
-            throw .corrupt("\(path): the state of key \"\(key)\" fails its checksum")
+            throw .corrupt("\(path): the state of key \"\(key)\" fails its checksum", key: key)
         }
         var reader = ByteReader(content)
         do throws(WireError) {
@@ -187,7 +187,7 @@ private enum RegisterRow {
             try reader.end(of: "register state")
             return state
         } catch {
-            throw .corrupt("\(path): the state of key \"\(key)\" cannot be read: \(error)")
+            throw .corrupt("\(path): the state of key \"\(key)\" cannot be read: \(error)", key: key)
         }
     }
 }

@@ -15,7 +15,7 @@ struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// As a start says it.
     var openError: StorageOpenError {
-        if case .corrupt(let detail) = storeError { return .corrupt(detail) }
+        if case .corrupt(let detail, _) = storeError { return .corrupt(detail) }
         return .database(description)
     }
 

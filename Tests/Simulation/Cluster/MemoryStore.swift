@@ -42,6 +42,8 @@ package final class MemoryStore: NodeStore {
     private(set) var durable: UInt64 = 0
     /// Why it takes no writes, when a test makes it so.
     package var readOnlyReason: String?
+    /// Registers whose rows fail their checksum, when a test makes it so, until they are written again.
+    package var damaged: Set<Key> = []
     /// Bytes that wait for the journal, when a test makes it so.
     package var backlogBytes = 0
 
@@ -90,11 +92,15 @@ package final class MemoryStore: NodeStore {
     package func apply(_ entry: JournalEntry) -> JournalSequence {
         unsynced.append(entry)
         live.change(entry)
+        repair(entry)
         return applied
     }
 
     /// The acceptor's state of a key.
-    package func register(_ key: Key) throws(StoreError) -> RegisterState { live.registers[key] ?? .empty }
+    package func register(_ key: Key) throws(StoreError) -> RegisterState {
+        try expectWhole([key])
+        return live.registers[key] ?? .empty
+    }
 
     /// What a restart would find of a key.
     func durableRegister(_ key: Key) -> RegisterState { disk.registers[key] ?? .empty }
@@ -109,6 +115,7 @@ package final class MemoryStore: NodeStore {
                 && (prefix.first == 0 || !key.isSystem) && (prefix.starts(with: [0, 0]) || !key.isLocal)
                 && live.registers[key]?.accepted != nil
         }
+        try expectWhole(matching.prefix(limit))
         let items = matching.prefix(limit).compactMap { key in
             live.registers[key]?.accepted.map { ReplicaPage.Item(key: key, accepted: $0) }
         }
@@ -125,6 +132,7 @@ package final class MemoryStore: NodeStore {
         let matching = live.order.filter { key in
             !key.isLocal && range.contains(key.token) && after.map { precedes($0, key) } ?? true
         }.sorted(by: precedes)
+        try expectWhole(matching.prefix(limit))
         let items = matching.prefix(limit).compactMap { key in
             live.registers[key].map { RegisterPage.Item(key: key, state: $0) }
         }

@@ -2,8 +2,9 @@ package import Wire
 
 /// Why the store could not give what it holds.
 package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is on disk fails its checksum or its form; it must be mended from the other replicas and is not answered.
-    case corrupt(String)
+    /// What is on disk fails its checksum or its form; it must be mended from the other replicas and is not answered. With
+    /// the key of the register when it is one, and its key is whole.
+    case corrupt(String, key: Key? = nil)
     /// The disk failed.
     case io(String)
     /// There is no room left; reads go on.
@@ -12,7 +13,7 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people.
     package var description: String {
         switch self {
-        case .corrupt(let detail): "stored data is damaged: \(detail)"
+        case .corrupt(let detail, _): "stored data is damaged: \(detail)"
         case .io(let detail): "the disk failed: \(detail)"
         case .full(let detail): "the disk is full: \(detail)"
         }

@@ -29,9 +29,10 @@ struct BallotCeiling {
     /// Whether a ballot may have this time now.
     func allows(_ time: HybridTime) -> Bool { time > floor && time <= ceiling }
 
-    /// Whether it is time to raise it: less than half of the lead is left.
+    /// Whether it is time to raise it: less than half of the lead is left, also once what is on its way to the disk is
+    /// there. So no promise is ever above what was written before it.
     func isDue(_ time: HybridTime, leadMs: UInt64) -> Bool {
-        raising == nil && ceiling.milliseconds < time.milliseconds + leadMs / 2
+        max(ceiling, raising?.to ?? .zero).milliseconds < time.milliseconds + leadMs / 2
     }
 
     /// The ceiling to persist at a time. Never below the one found at start, also when the clock was set back since: the

@@ -107,7 +107,9 @@ extension Node {
 
     /// Takes a replica's answer to a round.
     mutating func answered(_ request: RequestID, by node: NodeID, _ message: Message, sentMs: UInt64) {
-        guard let id = operations.find(request),
+        // Nor after the deadline, however long this node was held up: a replica that has lost its copy since it answered
+        // relies on it that its answer is not counted beside later ones for long.
+        guard let id = operations.find(request), time.monotonicMs < operations[id].deadlineMs,
             let index = operations[id].replicas.firstIndex(of: node), operations[id].answered & 1 << index == 0
         else { return }
         operations[id].answered |= 1 << index
@@ -475,8 +477,8 @@ extension Node {
         case .partition(let partition, let step): partitionStepDone(partition, step, result)
         case .topic(let procedure, let step): topicStepDone(procedure, step, result)
         case .ring(let step): ringStepDone(step, result)
-        case .copyPage(let run): copyPageGathered(run, result)
-        case .copyKey(let run, let key): copyKeySettled(run, key, result)
+        case .copyPage(let purpose, let run): copyPageGathered(purpose, run, result)
+        case .copyKey(let purpose, let run, let key): copyKeySettled(purpose, run, key, result)
         case .watchPage(let page): watchPageListed(page, result, prefix: [])
         case .watchKey(let prefix, let key): watchKeyRead(prefix, key, result)
         case .watchSubscribe(let prefix): watchSubscribed(prefix, result)
@@ -485,6 +487,7 @@ extension Node {
         case .repairPage(let question): repairPageGathered(question, result)
         case .repairKey(let question): repairKeySettled(question, result)
         case .repairCollect(let question): collectAnswered(question, result)
+        case .mend(let key, let ballot): mendGathered(key, ballot, result)
         case .nobody: break
         }
     }

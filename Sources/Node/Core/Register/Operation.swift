@@ -13,10 +13,10 @@ enum OperationOrigin {
     case topic(ProcedureID, step: Int)
     /// A change of the ring.
     case ring(RingStep)
-    /// A page that a new owner copies, of a run of its copying.
-    case copyPage(UInt64)
+    /// A page that is copied, of a run of the copying.
+    case copyPage(CopyPurpose, UInt64)
     /// A key of that page whose copies differ.
-    case copyKey(UInt64, Key)
+    case copyKey(CopyPurpose, UInt64, Key)
     /// A page of a listing that begins a watch.
     case watchPage(WatchPage)
     /// A changed key of a watched prefix.
@@ -33,6 +33,8 @@ enum OperationOrigin {
     case repairKey(UInt64)
     /// All replicas' word on cells that could be dropped.
     case repairCollect(UInt64)
+    /// A damaged register that is mended under a ballot.
+    case mend(Key, Ballot)
     /// Nobody.
     case nobody
 }

@@ -29,6 +29,7 @@ extension Node {
         if Mutation.answerBeforeDurable.isOn { return (answer.0, nil) }
         var answer = answer
         if spreading.installedAt > answer.1 ?? gate.durable { answer.1 = spreading.installedAt }
+        if promiseFloor.appliedAt > answer.1 ?? gate.durable { answer.1 = promiseFloor.appliedAt }
         if Mutation.readBeforeDurable.isOn, case .replicaState = answer.0 { return (answer.0, nil) }
         return answer
     }
@@ -52,15 +53,15 @@ extension Node {
             case .collect(let request): return try collect(request)
             case .prepare(let prepare):
                 if let refusal = refusalIfNotWhole(prepare.key) { return (refusal, nil) }
-                let state = try store.register(prepare.key)
+                let state = try acceptorState(prepare.key)
                 return persist(Acceptor.prepare(state, ballot: prepare.ballot), prepare.key)
             case .accept(let accept):
                 if let refusal = refusalIfNotWhole(accept.key) { return (refusal, nil) }
-                let state = try store.register(accept.key)
+                let state = try acceptorState(accept.key)
                 return persist(Acceptor.accept(state, accept), accept.key)
             case .replicaRead(let read):
                 if let refusal = refusalIfNotWhole(read.key) { return (refusal, nil) }
-                let state = try store.register(read.key)
+                let state = try acceptorState(read.key)
                 return (
                     .replicaState(ReplicaState(accepted: state.accepted, promised: state.promised)),
                     gate.needed(for: read.key)
@@ -88,22 +89,30 @@ extension Node {
                 for item in page.items {
                     if let sequence = gate.needed(for: item.key), sequence > needed ?? .start { needed = sequence }
                 }
-                let items = page.items.map { RangePage.Item(key: $0.key, state: $0.state) }
+                let items = page.items.map { RangePage.Item(key: $0.key, state: promiseFloor.applied(to: $0.state)) }
                 return (.rangePage(RangePage(items: items, hasMore: page.hasMore)), needed)
             default:
                 return (.error(ErrorMessage(code: .invalid, detail: "a \(message.type) is not for a replica")), nil)
             }
         } catch {
             counters.storeErrors += 1
+            if noticeDamage(message.registerKey, error) { return (notWhole(), nil) }
             note(.error, "\(identity.name) cannot answer for a key: \(error)")
             return (.error(ErrorMessage(code: .internalError, detail: "\(identity.name): \(error)")), nil)
         }
     }
 
-    /// Why this node does not answer for a key (nil: for a range): its own copy is being cleared or fetched.
+    /// Why this node does not answer for a key (nil: for a range): its own copy is lost, damaged, or being cleared.
     private mutating func refusalIfNotWhole(_ key: Key?) -> Message? {
-        guard !muted.isEmpty else { return nil }
-        if let key, key.isLocal || !muted.contains(where: { $0.contains(key.token) }) { return nil }
+        if amnesia != nil { return notWhole() }
+        if let key {
+            if mending.holds(key) { return notWhole() }
+            if key.isLocal || !muted.contains(where: { $0.contains(key.token) }) { return nil }
+        }
+        return muted.isEmpty ? nil : notWhole()
+    }
+
+    private mutating func notWhole() -> Message {
         counters.notWholeRefused += 1
         return .error(
             ErrorMessage(code: .notWhole, detail: "\(identity.name) does not hold its copies of this range yet"))

@@ -65,6 +65,13 @@ extension Node {
             let page = try store.scan(prefix: prefix, after: after, limit: limit, bytesMax: limits.hintPageBytes)
             return (page.items.compactMap { Hint($0) }, page.items.last?.key.bytes ?? after, page.hasMore)
         } catch {
+            if case .corrupt(_, let place?) = error, place.isLocal {
+                // What it stood for is left to anti-entropy; the others are read again at once.
+                _ = store.apply(.forget(place))
+                counters.hintsDropped += 1
+                note(.warning, "\(identity.name) drops a damaged hint: \(error)")
+                return nil
+            }
             hints.readableMs = time.monotonicMs + limits.hintUnreadablePauseMs
             counters.storeErrors += 1
             note(.error, "\(identity.name) cannot read the hints that it keeps: \(error)")

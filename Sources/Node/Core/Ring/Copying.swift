@@ -1,6 +1,6 @@
 import Wire
 
-/// What a node copies while the ring changes, and where it stands.
+/// What a node copies from other replicas, and where it stands.
 struct Copying {
     /// Stretches that this node has to copy, in order.
     var segments: [Ring.Segment] = []
@@ -42,6 +42,14 @@ struct Copying {
     func holdsAll(_ epoch: Epoch, durable: JournalSequence) -> Bool {
         self.epoch == epoch && done == segments.count && !segments.isEmpty && lastChange <= durable
     }
+}
+
+/// What a node copies for.
+enum CopyPurpose {
+    /// To own what a change of the ring gives it.
+    case ringChange
+    /// To know again what it has lost.
+    case amnesia
 }
 
 /// How far the copying of a joint epoch was when the node stopped; kept so that a restart neither clears what it has voted
@@ -111,15 +119,17 @@ extension Node {
         muted = ring.next == nil ? [] : fresh.toClear
         // Most have nothing to clear: they are ready at once.
         clear(keysMax: limits.clearKeysPerTick)
+        recall()
     }
 
     mutating func tickCopying() {
         if !copying.toClear.isEmpty { clear(keysMax: limits.clearKeysPerTick) }
-        guard ring?.next != nil, copying.toClear.isEmpty, copying.done < copying.segments.count, !copying.isAsking,
+        guard hasRecalled, ring?.next != nil, copying.toClear.isEmpty, copying.done < copying.segments.count,
+            !copying.isAsking,
             copying.unsettled.isEmpty, time.monotonicMs >= copying.nextMs, store.readOnlyReason == nil,
             store.backlogBytes < limits.backlogBytesMax / 2
         else { return }
-        askForPage()
+        askForPage(.ringChange)
     }
 
     /// Drops registers that belong to others, or are of a former time, a few at a time.
@@ -143,6 +153,8 @@ extension Node {
             }
         } catch {
             counters.storeErrors += 1
+            // What is damaged need not be read to be dropped.
+            if case .corrupt(_, let key?) = error { return gate.wrote(key, store.apply(.forget(key))) }
             return note(.error, "\(identity.name) cannot clear what belongs to others: \(error)")
         }
         guard copying.toClear.isEmpty else { return }
@@ -157,87 +169,95 @@ extension Node {
 
     // MARK: Pages
 
-    private mutating func askForPage() {
-        guard let ring, copying.done < copying.segments.count else { return }
-        let segment = copying.segments[copying.done]
-        copying.page += 1
-        copying.isAsking = true
-        copying.hasFailed = false
-        let request = RangeRequest(range: segment.range, after: copying.after, limit: limits.copyPageKeys)
+    mutating func askForPage(_ purpose: CopyPurpose) {
+        guard let ring, self[purpose].done < self[purpose].segments.count else { return }
+        let segment = self[purpose].segments[self[purpose].done]
+        self[purpose].page += 1
+        self[purpose].isAsking = true
+        self[purpose].hasFailed = false
+        let request = RangeRequest(range: segment.range, after: self[purpose].after, limit: limits.copyPageKeys)
         let quorum = Mutation.copyFromOneReplica.isOn ? 1 : ring.quorum
         start(
             .gather(.rangeRequest(request), ReplicaSet(segment.replicas, quorum: quorum)),
-            key: RingRegister.key(ring.epoch), for: .copyPage(copying.page))
+            key: RingRegister.key(ring.epoch), for: .copyPage(purpose, self[purpose].page))
     }
 
-    /// Pages of a majority of the old replicas are here, or cannot be had.
-    mutating func copyPageGathered(_ page: UInt64, _ result: OperationResult) {
-        guard page == copying.page, copying.isAsking else { return }
-        copying.isAsking = false
+    /// Pages of a majority of those who are asked are here, or cannot be had.
+    mutating func copyPageGathered(_ purpose: CopyPurpose, _ page: UInt64, _ result: OperationResult) {
+        guard page == self[purpose].page, self[purpose].isAsking else { return }
+        self[purpose].isAsking = false
         guard case .gathered(let answers) = result else {
-            copying.nextMs = time.monotonicMs + limits.ringStepPauseMs
+            self[purpose].nextMs = time.monotonicMs + limits.ringStepPauseMs
             return
         }
         let pages = answers.compactMap { answer in
             if case .rangePage(let page)? = answer { page } else { nil }
         }
-        let range = copying.segments[copying.done].range
+        let range = self[purpose].segments[self[purpose].done].range
         let merged = RangeMerge(pages, range: range)
-        copying.pageEnd = (merged.last, merged.hasMore)
+        self[purpose].pageEnd = (merged.last, merged.hasMore)
         var bytes = 0
         for (key, states) in merged.states {
             let promised = states.map(\.promised).max() ?? .zero
             let accepted = states.map { $0.accepted?.ballot ?? .zero }
             if accepted.allSatisfy({ $0 == accepted.first }) {
                 bytes += key.bytes.count + 64 + (states.first?.accepted?.cell.contentBytes ?? 0)
-                keepCopy(key, RegisterState(promised: promised, accepted: states.first?.accepted))
+                keepCopy(purpose, key, RegisterState(promised: promised, accepted: states.first?.accepted))
             } else if Mutation.copyWithoutPromises.isOn {
                 let newest = states.compactMap(\.accepted).max { $0.ballot < $1.ballot }
-                keepCopy(key, RegisterState(promised: .zero, accepted: newest))
+                keepCopy(purpose, key, RegisterState(promised: .zero, accepted: newest))
             } else {
-                copying.unsettled[key] = promised
+                self[purpose].unsettled[key] = promised
             }
         }
         // Live traffic keeps its share of the disk and the wires.
         counters.bytesCopied += UInt64(bytes)
-        copying.nextMs = time.monotonicMs + UInt64(bytes) * 1_000 / UInt64(max(limits.copyBytesPerSecond, 1))
-        for key in copying.unsettled.keys.sorted() { start(.read(.quorum), key: key, for: .copyKey(page, key)) }
-        endPageIfSettled()
-    }
-
-    /// A key whose copies differed has been read under the joint epoch.
-    mutating func copyKeySettled(_ page: UInt64, _ key: Key, _ result: OperationResult) {
-        guard page == copying.page, let promised = copying.unsettled.removeValue(forKey: key) else { return }
-        if case .read(let accepted) = result {
-            keepCopy(key, RegisterState(promised: promised, accepted: accepted))
-        } else {
-            copying.hasFailed = true
+        self[purpose].nextMs = time.monotonicMs + UInt64(bytes) * 1_000 / UInt64(max(limits.copyBytesPerSecond, 1))
+        for key in self[purpose].unsettled.keys.sorted() {
+            start(.read(.quorum), key: key, for: .copyKey(purpose, page, key))
         }
-        endPageIfSettled()
+        endPageIfSettled(purpose)
     }
 
-    private mutating func endPageIfSettled() {
-        guard copying.unsettled.isEmpty else { return }
-        guard !copying.hasFailed else {
-            copying.nextMs = time.monotonicMs + limits.ringStepPauseMs
+    /// A key whose copies differed has been read.
+    mutating func copyKeySettled(_ purpose: CopyPurpose, _ page: UInt64, _ key: Key, _ result: OperationResult) {
+        guard page == self[purpose].page, let promised = self[purpose].unsettled.removeValue(forKey: key) else {
             return
         }
-        if copying.pageEnd.hasMore {
-            copying.after = copying.pageEnd.last
+        if case .read(let accepted) = result {
+            keepCopy(purpose, key, RegisterState(promised: promised, accepted: accepted))
         } else {
-            copying.after = nil
-            copying.done += 1
+            self[purpose].hasFailed = true
+        }
+        endPageIfSettled(purpose)
+    }
+
+    private mutating func endPageIfSettled(_ purpose: CopyPurpose) {
+        guard self[purpose].unsettled.isEmpty else { return }
+        guard !self[purpose].hasFailed else {
+            self[purpose].nextMs = time.monotonicMs + limits.ringStepPauseMs
+            return
+        }
+        if self[purpose].pageEnd.hasMore {
+            self[purpose].after = self[purpose].pageEnd.last
+        } else {
+            self[purpose].after = nil
+            self[purpose].done += 1
             counters.rangesCopied += 1
-            keepCopyingFact()
-            if copying.done == copying.segments.count {
-                note(.info, "\(identity.name) has copied all that ring epoch \(copying.epoch) gives it")
+            switch purpose {
+            case .ringChange:
+                keepCopyingFact()
+                if copying.done == copying.segments.count {
+                    note(.info, "\(identity.name) has copied all that ring epoch \(copying.epoch) gives it")
+                }
+            case .amnesia: noteAmnesiaProgress()
             }
         }
     }
 
     /// Takes a copy in. It stands below promises of its own too: those were given while the old majority was asked as
     /// well, and it had this.
-    private mutating func keepCopy(_ key: Key, _ copy: RegisterState) {
+    private mutating func keepCopy(_ purpose: CopyPurpose, _ key: Key, _ copy: RegisterState) {
         do throws(StoreError) {
             let own = try store.register(key)
             var state = own
@@ -251,10 +271,11 @@ extension Node {
             raiseCeiling(for: state.promised.time)
             let sequence = store.apply(.register(key, state))
             gate.wrote(key, sequence)
-            copying.lastChange = sequence
+            self[purpose].lastChange = sequence
         } catch {
-            copying.hasFailed = true
+            self[purpose].hasFailed = true
             counters.storeErrors += 1
+            guard !noticeDamage(key, error) else { return }
             note(.error, "\(identity.name) cannot copy a key: \(error)")
         }
     }

@@ -33,6 +33,15 @@ struct ReplicaSet {
         newQuorum = nextQuorum
     }
 
+    /// The others of a node, of whom as many are enough as of all. They need not be that many.
+    func without(_ node: NodeID) -> ReplicaSet {
+        func others(_ bits: UInt64) -> [NodeID] {
+            nodes.indices.filter { bits & 1 << UInt64($0) != 0 }.map { nodes[$0] }.filter { $0 != node }
+        }
+        guard new != 0 else { return ReplicaSet(others(old), quorum: oldQuorum) }
+        return ReplicaSet(others(old), quorum: oldQuorum, moving: others(new), quorum: newQuorum)
+    }
+
     /// No nodes.
     static let empty = ReplicaSet([], quorum: 1)
 
