@@ -32,7 +32,7 @@ import Wire
         }
         func check<T: Equatable>(_ expected: T, _ body: () throws -> T) throws {
             do { #expect(try body() == expected, place) } catch {
-                guard let error = error as? StoreError, case .corrupt(let what) = error else { throw error }
+                guard let error = error as? StoreError, case .corrupt(let what, _) = error else { throw error }
                 found.insert(what)
             }
         }

@@ -84,6 +84,9 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         for link in controlLinks.values { link.connection?.flush() }
     }
 
+    /// What of the database was found damaged; nil while all is well.
+    var damage: String? { storage.damage }
+
     /// Whether requests are being worked on.
     var isBusy: Bool { core.isBusy }
 

@@ -26,20 +26,33 @@ package final class StormoNode: ServiceLifecycle.Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let result: Result<Void, any Error>
         do {
-            try await run(on: group.next())
+            try await runMended(on: group.next())
             result = .success(())
         } catch { result = .failure(error) }
         try await group.shutdownGracefully()
         try result.get()
     }
 
-    private func run(on eventLoop: any EventLoop) async throws {
+    /// Runs, and runs once more over a fresh database when the one at hand turns out to be damaged.
+    private func runMended(on eventLoop: any EventLoop) async throws {
+        do { try await run(on: eventLoop, salvage: false) } catch let error as NodeError {
+            guard case .storage(.corrupt(let what)) = error else { throw error }
+            logger.error(
+                "\(configuration.name)'s stored data is damaged: \(what); the database is put aside, and what it held is fetched from the other replicas before this node answers for it again"
+            )
+            try await run(on: eventLoop, salvage: true)
+        }
+    }
+
+    private func run(on eventLoop: any EventLoop, salvage: Bool) async throws {
         let listen: HostPort
         do throws(TransportError) { listen = try HostPort(configuration.listen) } catch {
             throw NodeError.transport("\(error)")
         }
         let relay = DurableRelay(eventLoop: eventLoop)
-        let setup = try await eventLoop.submit { try self.prepare(on: eventLoop, listen: listen, relay: relay) }.get()
+        let setup = try await eventLoop.submit {
+            try self.prepare(on: eventLoop, relay: relay, salvage: salvage)
+        }.get()
         let driver = setup.driver
         let listener: Listener
         do throws(TransportError) {
@@ -82,9 +95,11 @@ package final class StormoNode: ServiceLifecycle.Service {
     }
 
     /// On the event loop: opens the storage and makes the driver.
-    private func prepare(on eventLoop: any EventLoop, listen: HostPort, relay: DurableRelay) throws -> Setup {
+    private func prepare(on eventLoop: any EventLoop, relay: DurableRelay, salvage: Bool) throws -> Setup {
         do throws(StorageOpenError) {
-            let storage = try StorageEngine.open(configuration: configuration.storage) { relay.durable($0) }
+            let storage = try StorageEngine.open(configuration: configuration.storage, salvage: salvage) {
+                relay.durable($0)
+            }
             var random = SystemRandomNumberGenerator()
             let identity = try NodeIdentity.start(
                 in: configuration.storage.directory, name: configuration.name, clusterName: configuration.clusterName,
@@ -111,6 +126,9 @@ package final class StormoNode: ServiceLifecycle.Service {
         await withGracefulShutdownHandler {
             while !Task.isCancelled, !failure.isStopped {
                 try? await Task.sleep(for: .milliseconds(50))
+                if let damage = try? await eventLoop.submit({ driver.damage }).get() {
+                    failure.fail(.storage(.corrupt(damage)))
+                }
                 guard SystemClock.now.monotonicMs > started + configuration.refusedTimeoutMs else { continue }
                 if let refusal = try? await eventLoop.submit({ driver.refusal }).get() {
                     failure.fail(.refused(refusal))

@@ -11,7 +11,7 @@ final class DatabaseDamage: Sendable {
 
     /// Notes a failure if it tells of damage.
     func note(_ error: SQLiteError) {
-        guard case .corrupt(let detail) = error.storeError else { return }
+        guard case .corrupt(let detail, _) = error.storeError else { return }
         first.withLock { first in
             if first == nil { first = detail }
         }

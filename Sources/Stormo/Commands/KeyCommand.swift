@@ -9,7 +9,8 @@ struct KeyCommand: AsyncParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "kv", abstract: "Read and change keys.", subcommands: [Get.self, Put.self, Delete.self, Scan.self, Watch.self])
+        commandName: "kv", abstract: "Read and change keys.",
+        subcommands: [Get.self, Put.self, Delete.self, Scan.self, Watch.self])
 
     /// A key as it is printed by `-o json`.
     struct Printed: Encodable {

@@ -280,7 +280,8 @@ struct RingReport: Encodable, Sendable {
             if let ring = client.cluster?.ring, ring.epoch >= epoch {
                 guard ring.next != nil else {
                     line.clear()
-                    return Console.line("done: epoch \(ring.epoch), \(ring.members.map(\.name).joined(separator: ", "))")
+                    return Console.line(
+                        "done: epoch \(ring.epoch), \(ring.members.map(\.name).joined(separator: ", "))")
                 }
                 line.show(await transition(ring, client).line)
             }
