@@ -110,6 +110,9 @@ extension Node {
         amnesia?.endsAt = store.apply(.fact(.amnesia, []))
     }
 
+    /// Whether it answers as a replica for all that it owns, but for single registers that are being mended.
+    var isWhole: Bool { amnesia == nil && muted.isEmpty }
+
     /// Whether everything has been learned that this node knew as a replica of the layout in force.
     var hasRecalled: Bool {
         guard let amnesia else { return true }

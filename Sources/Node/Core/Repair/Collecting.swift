@@ -53,7 +53,7 @@ extension Node {
         guard let ring, ring.next == nil, !key.isLocal, store.readOnlyReason == nil,
             store.backlogBytes < limits.backlogBytesMax
         else { return false }
-        return !muted.contains { $0.contains(key.token) } && ring.replicas(of: key.token).contains(identity.id)
+        return isWhole && ring.replicas(of: key.token).contains(identity.id)
     }
 
     // MARK: The side that asks

@@ -169,7 +169,7 @@ extension Node {
     mutating func advanceComparing() {
         guard !comparing.isAdvancing else { return }
         comparing.isAdvancing = true
-        while comparing.status.isRunning, let ring, ring.next == nil, muted.isEmpty,
+        while comparing.status.isRunning, let ring, ring.next == nil, isWhole,
             time.monotonicMs >= comparing.resumeMs, store.readOnlyReason == nil,
             store.backlogBytes < limits.backlogBytesMax / 2, advanceOnce()
         {}

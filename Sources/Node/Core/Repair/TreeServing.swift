@@ -32,7 +32,7 @@ extension Node {
 
     /// Another replica asks for a tree.
     mutating func makeTree(_ request: TreeRequest, for channel: ChannelID, _ id: RequestID) {
-        guard muted.isEmpty else {
+        guard isWhole else {
             counters.notWholeRefused += 1
             return refuse(
                 channel, id, .notWhole, "\(identity.name) does not hold its copies of this range yet")
