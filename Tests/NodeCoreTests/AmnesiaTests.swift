@@ -194,15 +194,29 @@ import Wire
         cluster.weather.duplication = Double.random(in: 0...0.1, using: &random)
         cluster.weather.delayMs = 1...UInt64.random(in: 2...25, using: &random)
         let load = RegisterLoad(cluster, keys: 2)
+        var roles = [0, 1, 2]
         var lost = 0
         for round in 0..<320 {
             load.begin(on: Int.random(in: 0..<3, using: &random), &random)
             cluster.run(forMs: UInt64.random(in: 1...80, using: &random))
             load.collect()
-            if round % 40 == 20, !(0..<3).contains(where: { isAmnesiac(cluster, $0) }) {
-                lost += 1
-                lose(cluster, Int.random(in: 0..<3, using: &random))
+            // One misses writes that the victim and a third have; then the victim loses them, and the third is cut off.
+            if round % 40 == 12 {
+                roles.shuffle(using: &random)
+                for from in roles[..<2] { cluster.cut(from, roles[2]) }
             }
+            if round % 40 == 20 {
+                cluster.heal()
+                if !(0..<3).contains(where: { isAmnesiac(cluster, $0) }) {
+                    lost += 1
+                    lose(cluster, roles[0])
+                    for other in [0, 2] {
+                        cluster.cut(roles[1], roles[other])
+                        cluster.cut(roles[other], roles[1])
+                    }
+                }
+            }
+            if round % 40 == 28 { cluster.heal() }
             // Also a node that is learning stops in the middle of it, and one more is out of reach for a while.
             if round % 40 == 32, Bool.random(using: &random) {
                 let index = Int.random(in: 0..<3, using: &random)
@@ -210,10 +224,6 @@ import Wire
                 cluster.run(forMs: 100)
                 cluster.restart(index)
             }
-            if round % 30 == 15 {
-                cluster.cut(Int.random(in: 0..<3, using: &random), Int.random(in: 0..<3, using: &random))
-            }
-            if round % 30 == 25 { cluster.heal() }
         }
         cluster.heal()
         cluster.weather.loss = 0
@@ -223,7 +233,7 @@ import Wire
             cluster.run(forMs: 200)
         }
         #expect(lost > 0)
-        #expect(load.answered > 50, "only \(load.answered) operations were answered")
+        #expect(load.answered > 20, "only \(load.answered) operations were answered")
         load.expectLinearizable("seed \(seed)")
     }
 
