@@ -165,6 +165,11 @@ import Wire
         #expect(try word(state(.value([1]))) == (false, true))
         #expect(try word(state(.value([1]), expiryMs: freshMs)) == (false, true))
         #expect(try word(RegisterState(promised: ballot(Self.oldMs), accepted: nil)) == (false, true))
+        // One below a floor that stands for promises that were lost.
+        var floor = ByteWriter()
+        floor.integer(freshMs << 16)
+        floor.integer(UInt64.max)
+        #expect(try word(state(), facts: [(.promiseFloor, floor.bytes)]) == (false, true))
         // Not of what is the node's own.
         #expect(try word(state(), key: Key([0, 0, 1])) == (false, true))
     }

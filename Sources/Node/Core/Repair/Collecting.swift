@@ -35,8 +35,14 @@ extension Node {
         for item in request.items {
             var isConfirmed = false
             if mayCollect(item.key) {
-                let state = try store.register(item.key)
-                isConfirmed = state.accepted?.ballot == item.ballot && isDroppable(state)
+                do throws(StoreError) {
+                    let state = try acceptorState(item.key)
+                    isConfirmed = state.accepted?.ballot == item.ballot && isDroppable(state)
+                } catch {
+                    counters.storeErrors += 1
+                    // It is not agreed to; the others of the question are.
+                    if !noticeDamage(item.key, error) { throw error }
+                }
             }
             if isConfirmed, request.isAgreed {
                 counters.tombstonesDropped += 1
@@ -50,7 +56,8 @@ extension Node {
     }
 
     private func mayCollect(_ key: Key) -> Bool {
-        guard let ring, ring.next == nil, !key.isLocal, store.readOnlyReason == nil,
+        guard let ring, ring.next == nil, amnesia == nil, !mending.holds(key), !key.isLocal,
+            store.readOnlyReason == nil,
             store.backlogBytes < limits.backlogBytesMax
         else { return false }
         return isWhole && ring.replicas(of: key.token).contains(identity.id)
