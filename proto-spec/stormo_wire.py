@@ -353,8 +353,9 @@ PARTITION_INFO = Struct(
 TOPIC_INFO = Struct(
     name=Text(), id=U64, configuration=TOPIC_CONFIGURATION, partitions=List(PARTITION_INFO, 1_024))
 BATCH = Struct(
-    base_offset=U64, epoch=U32, checksum=U32, producer_id=U64, sequence=U64, count=Int("I", 1), timestamp_ms_max=U64,
-    codec=Int("B", 0, 1), raw_count=Int("I", 0, 4 << 20), payload=Bytes("I", 4 << 20))
+    base_offset=U64, epoch=U32, appended_ms=U64, checksum=U32, producer_id=U64, sequence=U64, count=Int("I", 1), timestamp_ms_max=U64,
+    codec=Int("B", 0, 3), raw_count=Int("I", 0, 4 << 20), payload=Bytes("I", 4 << 20))
+PRODUCER = Struct(producer_id=Int("Q", 1), sequence=U64, count=U32, base_offset=U64, appended_ms=U64)
 HELLO = Struct(
     version_min=U16, version_max=U16, features=U64, purpose=Int("B", 1, 3), cluster_name=Text(), cluster_id=CLUSTER_ID,
     identity=IDENTITY, nonce=Bytes(None, 32, 32))
@@ -419,6 +420,9 @@ MESSAGES = {
     54: ("produced", Struct(base_offset=U64), KEYS_MAX),
     55: ("fetch", Struct(partition=PARTITION, offset=U64, bytes_max=U32, wait_ms=Int("I", 0, 30_000)), KEYS_MAX),
     56: ("fetched", Struct(epoch=U32, high_watermark=U64, first_offset=U64, batches=List(BATCH)), FRAME_MAX),
+    57: ("offsetRequest", Struct(partition=PARTITION, kind=Int("B", 1, 4), argument=U64), 64),
+    58: ("offsetAnswer", Struct(epoch=U32, offset=U64, high_watermark=U64, first_offset=U64, appended_ms=U64), 64),
+    59: ("alterTopic", Struct(name=Text(), configuration=TOPIC_CONFIGURATION), KEYS_MAX),
     64: ("prepare", Struct(key=KEY, ballot=BALLOT), KEYS_MAX),
     65: ("promise", REPLICA_STATE, KEYS_MAX),
     66: ("accept", Struct(key=KEY, ballot=BALLOT, cell=CELL, next=Opt(BALLOT)), FRAME_MAX),
@@ -433,8 +437,9 @@ MESSAGES = {
     75: ("changedKeys", Struct(keys=List(KEY, 1_000)), FRAME_MAX),
     80: ("append", Struct(
         partition=PARTITION, epoch=U32, previous_end=U64, previous_epoch=U32, high_watermark=U64, first_offset=U64,
-        batches=List(BATCH)), FRAME_MAX),
+        producers=List(PRODUCER, 10_000), batches=List(BATCH)), FRAME_MAX),
     81: ("appended", Struct(partition=PARTITION, epoch=U32, log_id=U64, matched=BOOL, end=U64), KEYS_MAX),
+    82: ("reconfigured", Struct(partition=PARTITION), 64),
     96: ("found", Struct(ring=RING), FRAME_MAX),
     97: ("founded", Struct(agreed=BOOL, ring=Opt(RING)), KEYS_MAX),
     98: ("gossip", Struct(bytes=Bytes("", GOSSIP_MAX)), GOSSIP_MAX),
@@ -538,27 +543,40 @@ def batch_checksum(batch):
     return xxh64(bytes.fromhex(batch["payload"]), xxh64(fixed)) & 0xFFFFFFFF
 
 
-def make_batch(records, producer_id=0, sequence=0, base_offset=0, epoch=0, compress=None):
-    raw = b"".join(encode_record(record) for record in records)
+def make_batch(records, producer_id=0, sequence=0, base_offset=0, epoch=0, appended_ms=0, compress=None, places=None, count=None):
+    """`places` makes a sparse batch of `count` offsets, with the records at these places of it."""
+    raw = b"".join((U32.write(places[index]) if places is not None else b"") + encode_record(record)
+                   for index, record in enumerate(records))
     payload = compress(raw) if compress else raw
     batch = {
-        "base_offset": base_offset, "epoch": epoch, "checksum": 0, "producer_id": producer_id, "sequence": sequence,
-        "count": len(records), "timestamp_ms_max": max(record["timestamp_ms"] for record in records),
-        "codec": 1 if compress else 0, "raw_count": len(raw), "payload": payload.hex()}
+        "base_offset": base_offset, "epoch": epoch, "appended_ms": appended_ms, "checksum": 0, "producer_id": producer_id, "sequence": sequence,
+        "count": count or len(records), "timestamp_ms_max": max((record["timestamp_ms"] for record in records), default=0),
+        "codec": (1 if compress else 0) | (2 if places is not None else 0), "raw_count": len(raw), "payload": payload.hex()}
     batch["checksum"] = batch_checksum(batch)
     return batch
 
 
-def batch_records(batch):
+def batch_entries(batch):
+    """The records of a batch with their offsets."""
     if batch_checksum(batch) != batch["checksum"]:
         raise WireError("checksum")
     payload = bytes.fromhex(batch["payload"])
-    raw = lz4_decompress(payload, batch["raw_count"]) if batch["codec"] else payload
-    reader = Reader(raw)
-    records = [decode_record(reader) for _ in range(batch["count"])]
+    raw = lz4_decompress(payload, batch["raw_count"]) if batch["codec"] & 1 else payload
+    reader, entries, place = Reader(raw), [], 0
+    while reader.at < len(raw) if batch["codec"] & 2 else place < batch["count"]:
+        if batch["codec"] & 2:
+            after, place = place, U32.read(reader)
+            if not after <= place < batch["count"]:
+                raise WireError("invalid", f"place {place}")
+        entries.append((batch["base_offset"] + place, decode_record(reader)))
+        place += 1
     if reader.at != len(raw) or len(raw) != batch["raw_count"]:
         raise WireError("trailing")
-    return records
+    return entries
+
+
+def batch_records(batch):
+    return [record for _, record in batch_entries(batch)]
 
 
 # Membership messages (membership.md) ----------------------------------------------------------------------------------
@@ -630,7 +648,9 @@ def check(folder):
         expect(found == vector["error"], vector)
     for vector in load("batches.json"):
         batch = BATCH.read(Reader(bytes.fromhex(vector["hex"])))
-        expect(batch == vector["batch"] and batch_records(batch) == vector["records"], vector)
+        entries = batch_entries(batch)
+        expect(batch == vector["batch"] and [record for _, record in entries] == vector["records"], vector)
+        expect([offset for offset, _ in entries] == vector["offsets"], vector)
     for vector in load("membership.json"):
         message = decode_membership(bytes.fromhex(vector["hex"]))
         expect(message == vector["value"] and encode_membership(message).hex() == vector["hex"], vector)

@@ -69,10 +69,14 @@ RECORDS = [
 REPETITIVE = [
     {"timestamp_ms": 1_767_225_600_000 + index, "key": hexed(f"meter-{index % 4}"),
      "value": hexed(f'{{"meter":"meter-{index % 4}","watts":{1000 + index}}}'), "headers": []} for index in range(20)]
-PLAIN_BATCH = wire.make_batch(RECORDS, producer_id=9, sequence=41, base_offset=1_000, epoch=2)
-PACKED_BATCH = wire.make_batch(REPETITIVE, base_offset=1_003, epoch=2, compress=compress)
-# A producer sends neither base offset nor epoch.
-SENT_BATCH = {**PLAIN_BATCH, "base_offset": 0, "epoch": 0}
+PLAIN_BATCH = wire.make_batch(RECORDS, producer_id=9, sequence=41, base_offset=1_000, epoch=2, appended_ms=1_767_225_600_123)
+PACKED_BATCH = wire.make_batch(REPETITIVE, base_offset=1_003, epoch=2, appended_ms=1_767_225_600_123, compress=compress)
+# What compaction leaves of a batch of five records.
+SPARSE_BATCH = wire.make_batch(RECORDS[:2], base_offset=1_023, epoch=2, appended_ms=1_767_225_600_124, places=[1, 4], count=5)
+EMPTY_BATCH = wire.make_batch([], base_offset=1_028, epoch=2, appended_ms=1_767_225_600_124, places=[], count=2)
+# A producer sends nothing of the primary's part.
+SENT_BATCH = {**PLAIN_BATCH, "base_offset": 0, "epoch": 0, "appended_ms": 0}
+PRODUCER = {"producer_id": 9, "sequence": 38, "count": 3, "base_offset": 7, "appended_ms": 1_767_225_600_122}
 TOPIC = {
     "name": "drone.telemetry", "id": 0x00C0FFEE00C0FFEE, "configuration": {**DEFAULTS, "partitions": 1, "min_in_sync": 2, "cleanup": 1},
     "partitions": [
@@ -165,6 +169,11 @@ FRAMES = [
     ("fetch", "fetch", {"partition": PARTITION, "offset": MAX64, "bytes_max": 1 << 20, "wait_ms": 30_000}, {"request_id": 11}),
     ("fetched", "fetched", {"epoch": 2, "high_watermark": 1_023, "first_offset": 10, "batches": [PLAIN_BATCH, PACKED_BATCH]},
      {"flags": 1, "request_id": 11}),
+    ("offsetRequest by time", "offsetRequest", {"partition": PARTITION, "kind": 3, "argument": 1_767_225_600_123}, {"request_id": 11}),
+    ("offsetRequest from the end", "offsetRequest", {"partition": PARTITION, "kind": 4, "argument": 10}, {"request_id": 11}),
+    ("offsetAnswer", "offsetAnswer", {"epoch": 2, "offset": 1_000, "high_watermark": 1_023, "first_offset": 10, "appended_ms": 1_767_225_600_123},
+     {"flags": 1, "request_id": 11}),
+    ("alterTopic", "alterTopic", {"name": "drone.telemetry", "configuration": {**DEFAULTS, "partitions": 16}}, {"request_id": 7}),
     ("prepare", "prepare", {"key": hexed("drone/7"), "ballot": BALLOT}, {"request_id": 12}),
     ("promise", "promise", {"accepted": {"ballot": LATER, "cell": VALUE_CELL}, "promised": LATER}, {"flags": 1, "request_id": 12}),
     ("promise of nothing", "promise", {"accepted": None, "promised": ZERO}, {"flags": 1, "request_id": 12}),
@@ -183,10 +192,11 @@ FRAMES = [
     ("subscribed", "subscribed", {"was_known": True}, {"flags": 1, "request_id": 20}),
     ("changedKeys", "changedKeys", {"keys": [hexed("drone/7"), "00ff"]}, {}),
     ("append", "append", {"partition": PARTITION, "epoch": 2, "previous_end": 1_000, "previous_epoch": 1, "high_watermark": 999,
-                          "first_offset": 10, "batches": [PLAIN_BATCH]}, {"request_id": 16}),
+                          "first_offset": 1_000, "producers": [PRODUCER], "batches": [PLAIN_BATCH]}, {"request_id": 16}),
     ("append as heartbeat", "append", {"partition": PARTITION, "epoch": 2, "previous_end": 0, "previous_epoch": 0, "high_watermark": 0,
-                                       "first_offset": 0, "batches": []}, {"request_id": 16}),
+                                       "first_offset": 0, "producers": [], "batches": []}, {"request_id": 16}),
     ("appended", "appended", {"partition": PARTITION, "epoch": 2, "log_id": MAX64, "matched": True, "end": 1_003}, {"flags": 1, "request_id": 16}),
+    ("reconfigured", "reconfigured", {"partition": PARTITION}, {}),
     ("found", "found", {"ring": RING}, {"request_id": 18}),
     ("founded", "founded", {"agreed": False, "ring": RING}, {"flags": 1, "request_id": 18}),
     ("founded without ring", "founded", {"agreed": True, "ring": None}, {"flags": 1, "request_id": 18}),
@@ -323,8 +333,9 @@ def put_length(frame, length):
 
 def batches():
     return [
-        {"name": name, "hex": wire.BATCH.write(batch).hex(), "batch": batch, "records": wire.batch_records(batch)}
-        for name, batch in (("unpacked", PLAIN_BATCH), ("packed", PACKED_BATCH))]
+        {"name": name, "hex": wire.BATCH.write(batch).hex(), "batch": batch, "records": wire.batch_records(batch),
+         "offsets": [offset for offset, _ in wire.batch_entries(batch)]}
+        for name, batch in (("unpacked", PLAIN_BATCH), ("packed", PACKED_BATCH), ("sparse", SPARSE_BATCH), ("empty", EMPTY_BATCH))]
 
 
 def hashes():

@@ -10,6 +10,14 @@ import Wire
         return batch
     }
 
+    private func append(
+        _ previousEnd: Offset, _ previousEpoch: LogEpoch, _ batches: [RecordBatch], firstOffset: Offset = 0
+    ) -> Append {
+        Append(
+            partition: PartitionID(topic: TopicID(1), index: 0), epoch: 9, previousEnd: previousEnd,
+            previousEpoch: previousEpoch, highWatermark: 0, firstOffset: firstOffset, batches: batches)
+    }
+
     /// Epoch 1 from 0 to 4 in two batches, epoch 3 from 4 to 6.
     private func log() throws -> ReplicaLog {
         var log = ReplicaLog(facts: LogFacts(logID: 1, epoch: 3, highWatermark: 0, firstOffset: 0))
@@ -30,34 +38,34 @@ import Wire
 
     @Test func appendsBehindWhatAgrees() throws {
         #expect(
-            try log().match(previousEnd: 6, previousEpoch: 3, batches: [batch(6, 4)])
+            try log().match(append(6, 3, [batch(6, 4)]))
                 == .agrees(truncateTo: nil, from: 0))
     }
 
     @Test func passesOverWhatItHas() throws {
         let batches = [try batch(4, 3, count: 2), try batch(6, 4)]
         #expect(
-            try log().match(previousEnd: 4, previousEpoch: 1, batches: batches) == .agrees(truncateTo: nil, from: 1))
+            try log().match(append(4, 1, batches)) == .agrees(truncateTo: nil, from: 1))
     }
 
     @Test func cutsAtTheFirstBatchOfAnotherEpoch() throws {
         #expect(
-            try log().match(previousEnd: 2, previousEpoch: 1, batches: [batch(2, 1, count: 2), batch(4, 4)])
+            try log().match(append(2, 1, [batch(2, 1, count: 2), batch(4, 4)]))
                 == .agrees(truncateTo: 4, from: 1))
         #expect(
-            try log().match(previousEnd: 0, previousEpoch: 0, batches: [batch(0, 2)]) == .agrees(truncateTo: 0, from: 0)
+            try log().match(append(0, 0, [batch(0, 2)])) == .agrees(truncateTo: 0, from: 0)
         )
     }
 
     @Test func asksForAnEarlierPlaceWhenTheEpochBeforeDiffers() throws {
-        #expect(try log().match(previousEnd: 6, previousEpoch: 4, batches: []) == .differs(tryAt: 4))
-        #expect(try log().match(previousEnd: 4, previousEpoch: 2, batches: []) == .differs(tryAt: 0))
-        #expect(try log().match(previousEnd: 9, previousEpoch: 3, batches: []) == .differs(tryAt: 6))
+        #expect(try log().match(append(6, 4, [])) == .differs(tryAt: 4))
+        #expect(try log().match(append(4, 2, [])) == .differs(tryAt: 0))
+        #expect(try log().match(append(9, 3, [])) == .differs(tryAt: 6))
     }
 
     @Test func cuttingForgetsTheEpochsBehind() throws {
         var log = try log()
-        log.truncate(to: 4)
+        _ = log.truncate(to: 4, bytes: 0)
         #expect(log.end == 4)
         #expect(log.epochs == [EpochStart(epoch: 1, start: 0)])
         log.append(try batch(4, 5))

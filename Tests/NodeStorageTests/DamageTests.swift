@@ -38,7 +38,7 @@ import Wire
         let database = try SQLiteDatabase(path: path, cacheBytes: 1 << 20)
         try database.execute("PRAGMA user_version = 9")
         database.close()
-        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 3)) {
+        #expect(throws: StorageOpenError.unknownVersion(file: path, found: 9, known: 4)) {
             _ = try TestEngine(directory)
         }
     }

@@ -50,7 +50,7 @@ import Wire
                 == RecoveredLog(
                     partition: partition, facts: facts(), endOffset: 600,
                     epochs: [EpochStart(epoch: 1, start: 0), EpochStart(epoch: 2, start: 300)],
-                    bytes: UInt64(all.reduce(0) { $0 + $1.encodedCount })))
+                    bytes: UInt64(all.reduce(0) { $0 + $1.encodedCount }), appendedMs: 0, producers: ProducerTable()))
         try again.engine.close()
     }
 
@@ -92,8 +92,87 @@ import Wire
         test = try TestEngine(directory)
         #expect(
             recovered(test)
-                == RecoveredLog(partition: partition, facts: facts(), endOffset: 0, epochs: [], bytes: 0))
+                == RecoveredLog(
+                    partition: partition, facts: facts(), endOffset: 0, epochs: [], bytes: 0, appendedMs: 0,
+                    producers: ProducerTable()))
         try test.engine.close()
+    }
+
+    /// 40 batches of ten records, one every 100 ms, every third of producer 8, the others of producer 9; half of them in
+    /// files.
+    private func timed() throws -> (test: TestEngine, batches: [RecordBatch], directory: TemporaryDirectory) {
+        let directory = TemporaryDirectory()
+        let test = try TestEngine(directory) { $0.logSegmentBytesMax = 64 << 10 }
+        let batches = try (0..<40).map { number in
+            var batch = try RecordBatch(
+                records: (0..<10).map { Record(key: nil, value: Array("\(number).\($0)".utf8), timestampMs: 0) },
+                producerID: number % 3 == 0 ? 8 : 9, sequence: UInt64(number))
+            batch.baseOffset = Offset(number * 10)
+            batch.epoch = 1
+            batch.appendedMs = UInt64(number * 100)
+            return batch
+        }
+        test.apply(.log(partition, facts()), .append(partition, Array(batches[..<20])))
+        test.drain()
+        test.apply(.append(partition, Array(batches[20...])))
+        test.settle()
+        return (test, batches, directory)
+    }
+
+    @Test func batchesAreFoundInFilesAndMemory() throws {
+        let (test, batches, _) = try timed()
+        func found(_ search: LogSearch, limit: Offset = .max) throws -> Offset? {
+            try test.engine.find(search, in: partition, limit: limit)?.base
+        }
+        for round in 0..<2 {
+            for number in 0..<40 {
+                let base = Offset(number * 10)
+                for offset in [base, base + 5, base + 9] { #expect(try found(.holding(offset)) == base, "\(round)") }
+                #expect(try found(.appended(UInt64(number * 100))) == base)
+                #expect(try found(.appended(UInt64(max(0, number * 100 - 99)))) == base)
+                let before = batches[..<number].reduce(0) { $0 + $1.encodedCount }
+                #expect(try found(.bytesBefore(UInt64(before))) == base)
+                #expect(try test.engine.bytes(of: partition, from: 0, limit: base) == UInt64(before))
+            }
+            #expect(try found(.appended(4_000)) == nil)
+            #expect(try found(.holding(400)) == nil)
+            #expect(try found(.bytesBefore(.max)) == nil)
+            #expect(try found(.lastOf(8)) == 390)
+            #expect(try found(.lastOf(8), limit: 390) == 360)
+            #expect(try found(.lastOf(8), limit: 100) == 90)
+            #expect(try found(.lastOf(7)) == nil)
+            #expect(try found(.appended(500), limit: 50) == nil)
+            test.drain()
+        }
+        test.apply(.log(partition, facts(first: 100)))
+        #expect(try found(.holding(0)) == 100)
+        #expect(try found(.appended(0)) == 100)
+        #expect(try found(.bytesBefore(1)) == 110)
+        try test.engine.close()
+    }
+
+    @Test func producersAreKnownAfterAStart() throws {
+        let (test, batches, directory) = try timed()
+        let told = ProducerPosition(producerID: 5, sequence: 1, count: 2, baseOffset: 3, appendedMs: 4)
+        test.apply(.producers(partition, [told]))
+        test.settle()
+        var expected = ProducerTable()
+        for batch in batches { expected.append(batch) }
+        expected.add(told)
+        for _ in 0..<2 {
+            let copy = try directory.copy()
+            let again = try TestEngine(copy)
+            #expect(recovered(again)?.producers == expected)
+            #expect(recovered(again)?.appendedMs == 3_900)
+            try again.engine.close()
+            test.drain()
+        }
+        test.apply(.truncate(partition, from: 200))
+        _ = expected.truncate(to: 200)
+        try test.engine.close()
+        let again = try TestEngine(directory)
+        #expect(recovered(again)?.producers == expected)
+        try again.engine.close()
     }
 
     @Test func retentionDropsRecordsAndFiles() throws {

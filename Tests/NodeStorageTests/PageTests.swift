@@ -135,46 +135,4 @@ import Wire
         let code = sqlite3_exec(connection, sql, nil, nil, nil)
         try #require(code == SQLITE_OK, "\(String(cString: sqlite3_errmsg(connection)))")
     }
-
-    @Test(arguments: [1, 2]) func aDatabaseWithoutChecksumsIsBroughtUpToThisOne(version: Int) throws {
-        let directory = try filled()
-        let path = directory.path + "/state.sqlite"
-        // As those versions made it: without room for checksums, the first without the order of tokens.
-        let tokens =
-            version == 1
-            ? "DELETE FROM old.progress WHERE name = 'keys';"
-            : """
-            CREATE TABLE old.tokens (token INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (token, id)) WITHOUT ROWID;
-            INSERT INTO old.tokens SELECT * FROM tokens;
-            """
-        try execute(
-            """
-            ATTACH '\(path).old' AS old;
-            CREATE TABLE old.registers (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, state BLOB NOT NULL);
-            CREATE TABLE old.facts (fact INTEGER PRIMARY KEY, value BLOB NOT NULL);
-            CREATE TABLE old.logs (
-                topic INTEGER NOT NULL, partition INTEGER NOT NULL, summary BLOB NOT NULL,
-                PRIMARY KEY (topic, partition));
-            CREATE TABLE old.batches (
-                topic INTEGER NOT NULL, partition INTEGER NOT NULL, base INTEGER NOT NULL, end INTEGER NOT NULL,
-                epoch INTEGER NOT NULL, file INTEGER NOT NULL, position INTEGER NOT NULL, length INTEGER NOT NULL,
-                PRIMARY KEY (topic, partition, base)) WITHOUT ROWID;
-            CREATE TABLE old.progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-            INSERT INTO old.registers SELECT * FROM registers;
-            INSERT INTO old.facts SELECT * FROM facts;
-            INSERT INTO old.logs SELECT * FROM logs;
-            INSERT INTO old.batches SELECT * FROM batches;
-            INSERT INTO old.progress SELECT * FROM progress;
-            \(tokens)
-            PRAGMA old.application_id = 1398034258;
-            PRAGMA old.user_version = \(version);
-            """, in: path)
-        try PosixDirectory.rename(path + ".old", to: path)
-        for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
-        unlink(directory.path + "/FACTS")
-        #expect(try read(path)[PageChecks.reservedOffset] == 0)
-        #expect(try damage(directory, "version \(version)").isEmpty)
-        #expect(try read(path)[PageChecks.reservedOffset] == 8)
-        #expect(!PosixDirectory.exists(path + ".new"))
-    }
 }

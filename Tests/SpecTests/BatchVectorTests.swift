@@ -5,6 +5,7 @@ import Wire
     private struct Vector: Decodable {
         let name: String
         let hex: String
+        let offsets: [Offset]
     }
 
     private func batch(_ data: [UInt8]) throws -> RecordBatch {
@@ -48,5 +49,18 @@ import Wire
         let ours = try RecordBatch(records: Samples.repetitive)
         #expect(ours.codec == .lz4 && ours.rawCount == decoded.rawCount)
         #expect(try batch(encoded(ours)).records() == Samples.repetitive)
+    }
+
+    @Test(arguments: ["sparse", "empty"]) func aCompactedBatchKeepsItsOffsets(name: String) throws {
+        let vectors: [Vector] = try Specification.vectors("batches.json")
+        let vector = try #require(vectors.first { $0.name == name })
+        let decoded = try batch(bytes(vector.hex))
+        #expect(decoded.isIntact && decoded.isSparse)
+        try decoded.validate()
+        #expect(try decoded.entries().map(\.offset) == vector.offsets)
+        #expect(try decoded.records() == Array(Samples.records.prefix(vector.offsets.count)))
+        #expect(hex(encoded(decoded)) == vector.hex)
+        // Compaction leaves what is compact as it is.
+        #expect(try decoded.compacted { _ in true }.entries() == decoded.entries())
     }
 }

@@ -108,6 +108,26 @@ struct FrameVector: Decodable {
             ("produce", .produce(Produce(partition: Samples.partition, batch: try Samples.sentBatch()))),
             ("produced", .produced(Produced(baseOffset: 1_000))),
             ("fetch", .fetch(Fetch(partition: Samples.partition, offset: .max, bytesMax: 1 << 20, waitMs: 30_000))),
+            (
+                "offsetRequest by time",
+                .offsetRequest(
+                    OffsetRequest(partition: Samples.partition, query: .time(UInt64(Samples.milliseconds) + 123)))
+            ),
+            (
+                "offsetRequest from the end",
+                .offsetRequest(OffsetRequest(partition: Samples.partition, query: .last(10)))
+            ),
+            (
+                "offsetAnswer",
+                .offsetAnswer(
+                    OffsetAnswer(
+                        epoch: 2, offset: 1_000, highWatermark: 1_023, firstOffset: 10,
+                        appendedMs: UInt64(Samples.milliseconds) + 123))
+            ),
+            (
+                "alterTopic",
+                .alterTopic(CreateTopic(name: "drone.telemetry", configuration: TopicConfiguration(partitions: 16)))
+            ),
             ("prepare", .prepare(Prepare(key: drone, ballot: Samples.ballot))),
             (
                 "promise",
@@ -150,7 +170,7 @@ struct FrameVector: Decodable {
                     Append(
                         partition: Samples.partition, epoch: 2, previousEnd: 1_000, previousEpoch: 1,
                         highWatermark: 999,
-                        firstOffset: 10, batches: [try Samples.plainBatch()]))
+                        firstOffset: 1_000, producers: [Samples.producer], batches: [try Samples.plainBatch()]))
             ),
             (
                 "append as heartbeat",
@@ -164,6 +184,7 @@ struct FrameVector: Decodable {
                 "appended",
                 .appended(Appended(partition: Samples.partition, epoch: 2, logID: .max, matched: true, end: 1_003))
             ),
+            ("reconfigured", .reconfigured(Reconfigured(partition: Samples.partition))),
             ("found", .found(Found(ring: Samples.ring))),
             ("founded", .founded(Founded(agreed: false, ring: Samples.ring))),
             ("founded without ring", .founded(Founded(agreed: true, ring: nil))),

@@ -23,8 +23,8 @@ import Wire
             1:hello 2:challenge 3:proof 4:welcome 5:error 16:clusterRequest 17:clusterState 18:statsRequest 19:stats \
             32:readRequest 33:readAnswer 34:writeRequest 35:writeAnswer 36:scanRequest 37:scanAnswer 38:watchRequest \
             39:watchAnswer 48:createTopic 49:describeTopics 50:topics 51:deleteTopic 52:deleted 53:produce 54:produced \
-            55:fetch 56:fetched 64:prepare 65:promise 66:accept 67:accepted 68:refused 69:replicaRead 70:replicaState \
-            71:replicaScan 72:replicaPage 73:subscribe 74:subscribed 75:changedKeys 80:append 81:appended 96:found \
+            55:fetch 56:fetched 57:offsetRequest 58:offsetAnswer 59:alterTopic 64:prepare 65:promise 66:accept 67:accepted 68:refused 69:replicaRead 70:replicaState \
+            71:replicaScan 72:replicaPage 73:subscribe 74:subscribed 75:changedKeys 80:append 81:appended 82:reconfigured 96:found \
             97:founded 98:gossip 99:ringRequest 100:ringState 101:held 102:changeRing 103:ringPlan 104:forgetMember \
             105:done 112:rangeRequest 113:rangePage 114:treeRequest 115:tree 116:collect 117:collected \
             118:repairRequest 119:repairStatus
@@ -49,7 +49,7 @@ import Wire
         #expect(
             FrameHeader.size == 32 && FrameHeader.Flags.answer.rawValue == 1
                 && FrameHeader.Flags.compressed.rawValue == 2)
-        #expect(Handshake.version == 1 && RecordBatch.headerBytes == 53)
+        #expect(Handshake.version == 1 && RecordBatch.headerBytes == 61)
     }
 
     @Test func limitsAreThoseOfTheSpecification() throws {
@@ -67,6 +67,7 @@ import Wire
             ("treeLeavesMax", "1 to \(WireLimits.treeLeavesMax)"),
             ("virtualNodesMax", "1 to \(WireLimits.virtualNodesMax)"),
             ("scanItemsMax", "\(WireLimits.scanItemsMax)"), ("scanBytesMax", "\(WireLimits.scanBytesMax)"),
+            ("producersMax", "\(WireLimits.producersMax)"),
             ("partitionsMax", "1 to \(WireLimits.partitionsMax)"), ("nameBytesMax", "\(WireLimits.nameBytesMax)"),
             ("detailBytesMax", "\(WireLimits.detailBytesMax)"), ("listItemsMax", "\(WireLimits.listItemsMax)"),
             ("ttlMsRange", range(WireLimits.ttlMsRange)), ("leaseMsRange", range(WireLimits.leaseMsRange)),

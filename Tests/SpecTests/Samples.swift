@@ -87,6 +87,10 @@ enum Samples {
         var batch = try sentBatch()
         batch.baseOffset = 1_000
         batch.epoch = 2
+        batch.appendedMs = UInt64(milliseconds) + 123
         return batch
     }
+
+    static let producer = ProducerPosition(
+        producerID: 9, sequence: 38, count: 3, baseOffset: 7, appendedMs: UInt64(milliseconds) + 122)
 }

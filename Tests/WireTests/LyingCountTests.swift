@@ -15,6 +15,7 @@ import Testing
         let zeros = [UInt8](repeating: 0, count: 8)
         let partition = little(UInt64(1)) + little(UInt32(0))
         let cluster = zeros + zeros + little(UInt32(1))
+        let appending = partition + little(UInt32(0)) + zeros + little(UInt32(0)) + zeros + zeros
         // What comes before the count, the field's name, its limit, and the least bytes of an element.
         let cases: [(MessageType, before: [UInt8], field: String, max: Int, least: Int)] = [
             (.clusterState, little(UInt16(0)) + zeros + [0], "members", 65_536, 24),
@@ -22,8 +23,9 @@ import Testing
             (.scanAnswer, [], "items", 1_000, 29),
             (.replicaPage, [], "items", 1_000, 45),
             (.topics, [], "topics", 65_536, 39),
-            (.fetched, little(UInt32(0)) + zeros + zeros, "batches", 65_536, 53),
-            (.append, partition + little(UInt32(0)) + zeros + little(UInt32(0)) + zeros + zeros, "batches", 65_536, 53),
+            (.fetched, little(UInt32(0)) + zeros + zeros, "batches", 65_536, 61),
+            (.append, appending, "producers", 10_000, 36),
+            (.append, appending + little(UInt32(0)), "batches", 65_536, 61),
             (.found, zeros + zeros + little(UInt32(1)) + little(UInt16(1)), "members", 64, 16),
             (.found, cluster + little(UInt16(1)) + little(UInt32(0)) + [0], "acceptors", 5, 8),
             (.found, cluster + little(UInt16(1)) + little(UInt32(0)) + [1] + little(UInt16(1)), "members", 64, 16),

@@ -25,6 +25,7 @@ import Wire
             #expect(batch.timestampMsMax == (count == 1 ? 5 : 7))
             batch.baseOffset = 50
             batch.epoch = 8
+            batch.appendedMs = 1 << 41
             let again = try decoded(encoded(batch))
             #expect(again == batch && again.isIntact && again.endOffset == 50 + Offset(count))
             #expect(encoded(batch).count == batch.encodedCount)
@@ -37,6 +38,7 @@ import Wire
         var placed = batch
         placed.baseOffset = 1_000_000
         placed.epoch = 77
+        placed.appendedMs = 1 << 40
         #expect(placed.checksum == batch.checksum && placed.isIntact)
     }
 
@@ -44,7 +46,7 @@ import Wire
         for count in [1, 200] {
             let bytes = encoded(
                 try RecordBatch(records: (0..<count).map { records[$0 % 3] }, producerID: 3, sequence: 4))
-            for index in 12..<bytes.count {
+            for index in 20..<bytes.count {
                 let damaged = bytes.with(index, [bytes[index] ^ 0x10])
                 if let batch = try? decoded(damaged) { #expect(!batch.isIntact, "byte \(index)") }
             }
@@ -54,7 +56,7 @@ import Wire
     @Test func damagedBatchesThrowAndNeverCrash() throws {
         let bytes = encoded(try RecordBatch(records: (0..<200).map { records[$0 % 3] }))
         var refused = 0
-        for index in 32..<bytes.count {
+        for index in 40..<bytes.count {
             for change in [0x01, 0x80, 0xFF] as [UInt8] {
                 do { _ = try decoded(bytes.with(index, [bytes[index] ^ change])).records() } catch { refused += 1 }
             }
@@ -65,17 +67,56 @@ import Wire
         }
     }
 
+    @Test func compactionKeepsOffsetsAndEnds() throws {
+        var batch = try RecordBatch(records: (0..<100).map { records[$0 % 3] }, producerID: 3, sequence: 4)
+        batch.baseOffset = 1_000
+        batch.epoch = 5
+        batch.appendedMs = 77
+        let kept = try batch.compacted { $0.offset % 7 == 0 }
+        let again = try decoded(encoded(kept))
+        #expect(again == kept && again.isIntact && again.isSparse)
+        #expect((again.baseOffset, again.endOffset, again.epoch, again.appendedMs) == (1_000, 1_100, 5, 77))
+        #expect(again.producerID == 0)
+        try again.validate()
+        #expect(try again.entries() == (try batch.entries().filter { $0.offset % 7 == 0 }))
+        #expect(try again.compacted { $0.offset == 1_001 }.entries().map(\.offset) == [1_001])
+        let nothing = try again.compacted { _ in false }
+        try nothing.validate()
+        #expect(try nothing.entries().isEmpty && nothing.endOffset == 1_100)
+    }
+
+    @Test func placesInASparseBatchGrow() throws {
+        let bytes = encoded(try RecordBatch(records: Array(records.prefix(2))).compacted { _ in true })
+        // The second record's place stands behind the first record.
+        let second = 61 + 4 + records[0].encodedCount
+        for place in [0, 2, UInt32.max] {
+            let liar = try decoded(bytes.with(second, little(place)))
+            #expect(failure { () throws(WireError) in try liar.validate() } != nil, "place \(place)")
+        }
+    }
+
+    @Test func validationThrowsWhereUnpackingDoes() throws {
+        for many in [records, (0..<300).map { records[$0 % 3] }] {
+            let bytes = encoded(try RecordBatch(records: many))
+            for index in 40..<bytes.count {
+                guard let batch = try? decoded(bytes.with(index, [bytes[index] ^ 0x41])) else { continue }
+                let unpacking = failure { () throws(WireError) in _ = try batch.records() }
+                #expect(failure { () throws(WireError) in try batch.validate() } == unpacking, "byte \(index)")
+            }
+        }
+    }
+
     @Test func liesAboutTheCountThrow() throws {
         for many in [records, (0..<300).map { records[$0 % 3] }] {
             let bytes = encoded(try RecordBatch(records: many))
             for count in [UInt32(many.count - 1), UInt32(many.count + 1), .max] {
-                let liar = try decoded(bytes.with(32, little(count)))
+                let liar = try decoded(bytes.with(40, little(count)))
                 #expect(!liar.isIntact)
                 #expect(
                     failure { () throws(WireError) in _ = try liar.records() } != nil,
                     "\(count) instead of \(many.count)")
             }
-            #expect(failure { () throws(WireError) in _ = try decoded(bytes.with(32, little(UInt32(0)))) } != nil)
+            #expect(failure { () throws(WireError) in _ = try decoded(bytes.with(40, little(UInt32(0)))) } != nil)
         }
     }
 
@@ -86,16 +127,16 @@ import Wire
             let batch = try RecordBatch(records: many)
             let bytes = encoded(batch)
             for rawCount in [0, batch.rawCount - 1, batch.rawCount + 1, 4 << 20] {
-                let liar = try decoded(bytes.with(45, little(rawCount)))
+                let liar = try decoded(bytes.with(53, little(rawCount)))
                 #expect(
                     failure { () throws(WireError) in _ = try liar.records() } != nil, "\(rawCount) with \(batch.codec)"
                 )
             }
             #expect(
-                failure { () throws(WireError) in _ = try decoded(bytes.with(45, little(UInt32(4 << 20 + 1)))) }
+                failure { () throws(WireError) in _ = try decoded(bytes.with(53, little(UInt32(4 << 20 + 1)))) }
                     == .overLimit(field: "batch", found: 4 << 20 + 1, max: 4 << 20))
-            #expect(failure { () throws(WireError) in _ = try decoded(bytes.with(49, little(UInt32.max))) } != nil)
-            #expect(failure { () throws(WireError) in _ = try decoded(bytes.with(44, [2])) } != nil)
+            #expect(failure { () throws(WireError) in _ = try decoded(bytes.with(57, little(UInt32.max))) } != nil)
+            #expect(failure { () throws(WireError) in _ = try decoded(bytes.with(52, [4])) } != nil)
         }
     }
 

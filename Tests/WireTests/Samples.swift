@@ -145,6 +145,14 @@ enum Samples {
         for waitMs in [0, Fetch.waitMsMax] {
             messages.append(.fetch(Fetch(partition: partition, offset: .max, bytesMax: .max, waitMs: waitMs)))
         }
+        for query in [OffsetQuery.earliest, .latest, .time(.max), .last(1)] {
+            messages.append(.offsetRequest(OffsetRequest(partition: partition, query: query)))
+        }
+        messages.append(
+            .offsetAnswer(
+                OffsetAnswer(epoch: .max, offset: .max, highWatermark: .max, firstOffset: 0, appendedMs: .max)))
+        messages.append(.alterTopic(CreateTopic(name: text255, configuration: greatest)))
+        messages.append(.reconfigured(Reconfigured(partition: partition)))
         messages.append(.fetched(Fetched(epoch: .max, highWatermark: .max, firstOffset: 0, batches: [])))
         messages.append(
             .fetched(
@@ -165,7 +173,11 @@ enum Samples {
                 .append(
                     Append(
                         partition: partition, epoch: .max, previousEnd: .max, previousEpoch: .max, highWatermark: .max,
-                        firstOffset: .max, batches: batches)))
+                        firstOffset: .max,
+                        producers: [
+                            ProducerPosition(
+                                producerID: .max, sequence: .max, count: .max, baseOffset: .max, appendedMs: .max)
+                        ], batches: batches)))
         }
         messages += [true, false].map {
             .appended(Appended(partition: partition, epoch: .max, logID: .max, matched: $0, end: .max))

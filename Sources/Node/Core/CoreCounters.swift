@@ -92,6 +92,18 @@ package struct CoreCounters: Sendable {
     package internal(set) var primariesTaken: UInt64 = 0
     /// Changes of in-sync sets proposed.
     package internal(set) var inSyncChanges: UInt64 = 0
+    /// Reigns given to another member of the in-sync set.
+    package internal(set) var resignations: UInt64 = 0
+    /// Copies of partitions given up: the topic was deleted, or others have the partition now.
+    package internal(set) var logsDropped: UInt64 = 0
+    /// Records let go by retention, as primary.
+    package internal(set) var recordsRetired: UInt64 = 0
+    /// Publishes of batches that were there already.
+    package internal(set) var duplicatesAnswered: UInt64 = 0
+    /// Batches refused that were not their producer's next.
+    package internal(set) var sequenceGaps: UInt64 = 0
+    /// Times a replica outside the in-sync set was shipped nothing since others had used what such replicas may have.
+    package internal(set) var catchUpsThrottled: UInt64 = 0
 
     /// All of them, by name.
     package var items: [NodeStatistics.Item] {
@@ -141,6 +153,12 @@ package struct CoreCounters: Sendable {
             .init(name: "fetches_total", value: fetches),
             .init(name: "primaries_taken_total", value: primariesTaken),
             .init(name: "in_sync_changes_total", value: inSyncChanges),
+            .init(name: "resignations_total", value: resignations),
+            .init(name: "logs_dropped_total", value: logsDropped),
+            .init(name: "records_retired_total", value: recordsRetired),
+            .init(name: "publish_duplicates_total", value: duplicatesAnswered),
+            .init(name: "publish_sequence_gaps_total", value: sequenceGaps),
+            .init(name: "catch_ups_throttled_total", value: catchUpsThrottled),
         ]
     }
 }

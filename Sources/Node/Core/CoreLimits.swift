@@ -133,6 +133,22 @@ package struct CoreLimits: Sendable {
     package var appendBytesMax = 1 << 20
     /// Bytes of batches of one partition that may be sent to a secondary without its answer.
     package var appendWindowBytes = 8 << 20
+    /// How much longer each further member of the in-sync set waits before it takes over from a dead primary, in
+    /// milliseconds: the ones before it may be unable to.
+    package var electionTurnMs: UInt64 = 300
+    /// How long a node keeps a reign, in milliseconds, before it gives it to the replica that is meant to have it: one that
+    /// comes and goes must not take it along each time.
+    package var preferredPrimaryMs: UInt64 = 30_000
+    /// A reign that was given away is not given away again for this time, in milliseconds.
+    package var resignPauseMs: UInt64 = 5_000
+    /// How often primaries look whether their topic still exists and how its records are kept, in milliseconds: so late
+    /// retention may be, and the end of a topic whose deletion was cut short.
+    package var topicReviewMs: UInt64 = 10_000
+    /// How long a producer that appends nothing is remembered, in milliseconds.
+    package var producerAgeMaxMs: UInt64 = 7 * 86_400_000
+    /// Bytes of batches that a node ships in a second to replicas outside the in-sync set, so that live traffic keeps its
+    /// latency.
+    package var catchUpBytesPerSecond = 64 << 20
     /// Partitions that every tick looks after at least; a node with fewer looks after all of them.
     package var tickPartitionsMin = 1_024
     /// Ticks within which all partitions had their turn: ten of 10 ms are the time of a heartbeat.

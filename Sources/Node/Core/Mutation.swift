@@ -17,7 +17,6 @@ package enum Mutation: String, CaseIterable, Sendable {
     /// Reads leave before the state they tell of is durable.
     case readBeforeDurable
     /// The ok to a duplicate leaves before the first one is durable.
-    /// The ok to a duplicate leaves before the first one is durable.
     case duplicateBeforeDurable
     /// Every refusal of an accept is counted as one that says for certain that it was never taken.
     case anyRefusalDefinite
@@ -99,6 +98,12 @@ package enum Mutation: String, CaseIterable, Sendable {
     case joinsBelowElectionEnd
     /// A lost log comes back under its old log id.
     case lostLogKeepsID
+    /// A duplicate publish is answered before it is committed.
+    case duplicateAnsweredEarly
+    /// A batch that leaves a gap in its producer's sequence is taken.
+    case sequenceGapsTaken
+    /// What is remembered of producers is not cut with the log.
+    case producerTableNotCut
 
     #if MUTANTS
         /// The rule that is broken in this process; nil for none.

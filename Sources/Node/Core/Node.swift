@@ -60,6 +60,8 @@ package struct Node<Store: NodeStore> {
     var nextTickedPartition = 0
     var procedures: [ProcedureID: TopicProcedure] = [:]
     var nextProcedure: UInt64 = 0
+    var topicReviews = TopicReviews()
+    var catchUpBudget = CatchUpBudget()
 
     // Watch/
     var watches: [[UInt8]: Watch] = [:]
@@ -282,6 +284,14 @@ package struct Node<Store: NodeStore> {
             produce(request, for: channel, header.requestID)
         case .fetch(let request):
             fetch(request, for: channel, header.requestID)
+        case .deleteTopic(let request):
+            deleteTopic(request.name, for: channel, header.requestID)
+        case .alterTopic(let request):
+            alterTopic(request, for: channel, header.requestID)
+        case .offsetRequest(let request):
+            findOffset(request, for: channel, header.requestID)
+        case .reconfigured(let reconfigured):
+            receive(reconfigured)
         case .append(let append):
             receive(append, from: peer)
         case .appended(let appended):
@@ -356,7 +366,8 @@ extension Message {
     /// Whether it is part of the agreement between nodes: from anybody else it could take promises or cut logs.
     fileprivate var isBetweenNodes: Bool {
         switch self {
-        case .prepare, .accept, .replicaRead, .replicaScan, .append, .appended, .found, .founded, .ringRequest,
+        case .prepare, .accept, .replicaRead, .replicaScan, .append, .appended, .reconfigured, .found, .founded,
+            .ringRequest,
             .ringState, .held, .rangeRequest, .treeRequest, .collect, .subscribe, .changedKeys:
             true
         default: false

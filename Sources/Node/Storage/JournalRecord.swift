@@ -47,6 +47,7 @@ private enum EntryKind: UInt8 {
     case log = 5
     case remove = 6
     case forget = 7
+    case producers = 8
 }
 
 extension ByteWriter {
@@ -76,6 +77,10 @@ extension ByteWriter {
             integer(EntryKind.log.rawValue)
             partitionID(partition)
             logFacts(facts)
+        case .producers(let partition, let positions):
+            integer(EntryKind.producers.rawValue)
+            partitionID(partition)
+            list(positions) { $1.encode(into: &$0) }
         case .remove(let partition):
             integer(EntryKind.remove.rawValue)
             partitionID(partition)
@@ -108,7 +113,7 @@ extension ByteReader {
     mutating func journalEntry() throws(WireError) -> JournalEntry {
         let number: UInt8 = try integer("kind of entry")
         guard let kind = EntryKind(rawValue: number) else {
-            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 7")
+            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 8")
         }
         let entry: JournalEntry
         switch kind {
@@ -132,6 +137,13 @@ extension ByteReader {
         case .log:
             let partition = try partitionID()
             entry = .log(partition, try logFacts())
+        case .producers:
+            let partition = try partitionID()
+            entry = .producers(
+                partition,
+                try list("producers", max: WireLimits.producersMax, minBytes: ProducerPosition.encodedBytes) {
+                    (reader: inout ByteReader) throws(WireError) in try ProducerPosition(from: &reader)
+                })
         case .remove:
             entry = .remove(try partitionID())
         }

@@ -39,4 +39,8 @@ struct LogSummary: Hashable, Sendable {
     var epochs: [EpochStart]
     /// Bytes of its batches in files.
     var indexedBytes: UInt64
+    /// When its last batch was appended by the primary, in milliseconds since 1970.
+    var appendedMs: UInt64
+    /// The last batches of each producer.
+    var producers: ProducerTable
 }

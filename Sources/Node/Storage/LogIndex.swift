@@ -4,9 +4,9 @@ import Wire
 /// Where a batch is.
 struct BatchPlace: Hashable, Sendable {
     /// Offset of its first record.
-    var base: Offset
+    var base: Offset { mark.base }
     /// The offset behind its last.
-    var end: Offset
+    var end: Offset { mark.end }
     /// The primary's epoch.
     var epoch: LogEpoch
     /// Which file of the partition: the offset in its name.
@@ -15,25 +15,30 @@ struct BatchPlace: Hashable, Sendable {
     var position: Int
     /// How many bytes.
     var length: Int
+    /// What is known of it without reading it.
+    var mark: BatchMark
 
     fileprivate init(_ row: SQLiteStatement) {
-        base = row.uint64(0)
-        end = row.uint64(1)
+        mark = BatchMark(
+            base: row.uint64(0), end: row.uint64(1), appendedMs: row.uint64(6), producerID: row.uint64(7),
+            sequence: row.uint64(8))
         epoch = LogEpoch(truncatingIfNeeded: row.int64(2))
         file = row.uint64(3)
         position = Int(row.int64(4))
         length = Int(row.int64(5))
     }
 
-    /// Puts a place together.
-    init(base: Offset, end: Offset, epoch: LogEpoch, file: Offset, position: Int, length: Int) {
-        self.base = base
-        self.end = end
-        self.epoch = epoch
+    /// Puts the place of a batch together.
+    init(of batch: RecordBatch, file: Offset, position: Int) {
+        mark = BatchMark(batch)
+        epoch = batch.epoch
         self.file = file
         self.position = position
-        self.length = length
+        length = batch.encodedCount
     }
+
+    /// The columns that make a place, in order.
+    fileprivate static let columns = "base, end, epoch, file, position, length, appended, producer, sequence"
 }
 
 /// Where the batches of logs are, for reading.
@@ -41,13 +46,16 @@ struct LogIndexReader {
     private let database: SQLiteDatabase
     private let places: SQLiteStatement
     private let visible: SQLiteStatement
+    private let within: SQLiteStatement
+    private let onward: SQLiteStatement
+    private let lastOf: SQLiteStatement
 
     /// Prepares the statements.
     init(_ database: SQLiteDatabase) throws(SQLiteError) {
         self.database = database
         places = try database.prepare(
             """
-            SELECT base, end, epoch, file, position, length FROM batches
+            SELECT \(BatchPlace.columns) FROM batches
             WHERE topic = ?1 AND partition = ?2 AND base < ?4 AND base >= coalesce(
                 (SELECT max(base) FROM batches WHERE topic = ?1 AND partition = ?2 AND base <= ?3), ?3)
             ORDER BY base
@@ -57,6 +65,100 @@ struct LogIndexReader {
             SELECT coalesce(sum(length), 0) FROM batches
             WHERE topic = ?1 AND partition = ?2 AND end > ?3 AND end <= ?4 AND base < ?4
             """)
+        within = try database.prepare(
+            """
+            SELECT coalesce(sum(length), 0) FROM batches
+            WHERE topic = ?1 AND partition = ?2 AND base >= ?3 AND base < ?4
+            """)
+        // Batches do not overlap: only the last one that begins before an offset can hold it.
+        onward = try database.prepare(
+            """
+            SELECT \(BatchPlace.columns) FROM batches
+            WHERE topic = ?1 AND partition = ?2 AND base < ?4 AND end > ?3 AND base >= coalesce(
+                (SELECT max(base) FROM batches WHERE topic = ?1 AND partition = ?2 AND base <= ?3), ?3)
+            ORDER BY base
+            """)
+        lastOf = try database.prepare(
+            """
+            SELECT \(BatchPlace.columns) FROM batches
+            WHERE topic = ?1 AND partition = ?2 AND base >= ?3 AND base < ?4 AND producer = ?5
+            ORDER BY base DESC LIMIT 1
+            """)
+    }
+
+    /// The first batch that answers a search, among those that end behind `from` and begin below `limit`.
+    func find(_ search: LogSearch, in partition: PartitionID, from: Offset, limit: Offset) throws(StoreError)
+        -> BatchMark?
+    {
+        do throws(SQLiteError) {
+            switch search {
+            case .holding(let offset): return try first(in: partition, from: max(from, offset), limit: limit)?.mark
+            case .appended(let ms): return try find(appendedAtOrAfter: ms, in: partition, from: from, limit: limit)
+            case .bytesBefore(let bytes): return try find(bytesBefore: bytes, in: partition, from: from, limit: limit)
+            case .lastOf(let producer):
+                bind(lastOf, partition, from, limit)
+                lastOf.bind(5, producer)
+                defer { lastOf.reset() }
+                return try lastOf.step() ? BatchPlace(lastOf).mark : nil
+            }
+        } catch { throw error.storeError }
+    }
+
+    // By halves: the times of a log's batches never go back.
+    private func find(
+        appendedAtOrAfter ms: UInt64, in partition: PartitionID, from: Offset, limit: Offset
+    ) throws(SQLiteError) -> BatchMark? {
+        var (low, high) = (from, limit)
+        var found: BatchMark?
+        while low < high {
+            guard let mark = try first(in: partition, from: low + (high - low) / 2, limit: high)?.mark else {
+                high = low + (high - low) / 2
+                continue
+            }
+            if mark.appendedMs >= ms {
+                found = mark
+                high = min(mark.base, low + (high - low) / 2)
+            } else {
+                low = mark.end
+            }
+        }
+        return found
+    }
+
+    private func find(bytesBefore bytes: UInt64, in partition: PartitionID, from: Offset, limit: Offset)
+        throws(SQLiteError) -> BatchMark?
+    {
+        bind(onward, partition, from, limit)
+        defer { onward.reset() }
+        var before: UInt64 = 0
+        while try onward.step() {
+            let place = BatchPlace(onward)
+            if before >= bytes { return place.mark }
+            before += UInt64(place.length)
+        }
+        return nil
+    }
+
+    private func first(in partition: PartitionID, from: Offset, limit: Offset) throws(SQLiteError) -> BatchPlace? {
+        bind(onward, partition, from, limit)
+        defer { onward.reset() }
+        return try onward.step() ? BatchPlace(onward) : nil
+    }
+
+    /// Bytes of batches that begin at `from` or behind it, and below `limit`.
+    func bytes(of partition: PartitionID, from: Offset, limit: Offset) throws(StoreError) -> UInt64 {
+        do throws(SQLiteError) {
+            bind(within, partition, from, limit)
+            defer { within.reset() }
+            return try within.step() ? within.uint64(0) : 0
+        } catch { throw error.storeError }
+    }
+
+    private func bind(_ statement: SQLiteStatement, _ partition: PartitionID, _ from: Offset, _ limit: Offset) {
+        statement.bind(1, partition.topic.rawValue)
+        statement.bind(2, Int64(partition.index))
+        statement.bind(3, offset: from)
+        statement.bind(4, offset: limit)
     }
 
     /// Places of batches from the one that holds `from` on, that begin below `limit` and end by `end`: as many as
@@ -135,7 +237,8 @@ struct LogIndexWriter {
     init(_ database: SQLiteDatabase) throws(SQLiteError) {
         self.database = database
         let these = "FROM batches WHERE topic = ?1 AND partition = ?2"
-        insert = try database.prepare("INSERT OR REPLACE INTO batches VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        insert = try database.prepare(
+            "INSERT OR REPLACE INTO batches VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
         // Batches do not overlap: only the last one that begins before an offset can reach beyond it.
         let beyond = "base >= coalesce((SELECT max(base) \(these) AND base < ?3), ?3) AND end > ?3"
         deleteFrom = try database.prepare("DELETE \(these) AND \(beyond)")
@@ -144,7 +247,7 @@ struct LogIndexWriter {
         sumFrom = try database.prepare("SELECT coalesce(sum(length), 0) \(these) AND \(beyond)")
         sumBelow = try database.prepare("SELECT coalesce(sum(length), 0) \(these) AND base < ?3 AND end <= ?3")
         last = try database.prepare(
-            "SELECT base, end, epoch, file, position, length \(these) ORDER BY base DESC LIMIT 1")
+            "SELECT \(BatchPlace.columns) \(these) ORDER BY base DESC LIMIT 1")
         files = try database.prepare("SELECT DISTINCT file \(these)")
         summary = try database.prepare("SELECT summary FROM logs WHERE topic = ?1 AND partition = ?2")
         setSummary = try database.prepare(
@@ -177,6 +280,9 @@ struct LogIndexWriter {
         insert.bind(6, place.file)
         insert.bind(7, Int64(place.position))
         insert.bind(8, Int64(place.length))
+        insert.bind(9, place.mark.appendedMs)
+        insert.bind(10, place.mark.producerID)
+        insert.bind(11, place.mark.sequence)
         try insert.run()
     }
 
@@ -241,6 +347,8 @@ extension LogSummary {
         writer.logFacts(facts)
         writer.integer(endOffset)
         writer.integer(indexedBytes)
+        writer.integer(appendedMs)
+        writer.list(producers.all) { $1.encode(into: &$0) }
         writer.list(epochs) { writer, epoch in
             writer.integer(epoch.epoch)
             writer.integer(epoch.start)
@@ -258,6 +366,11 @@ extension LogSummary {
             facts = try reader.logFacts()
             endOffset = try reader.integer("end offset")
             indexedBytes = try reader.integer("bytes")
+            appendedMs = try reader.integer("time of appending")
+            producers = ProducerTable(
+                try reader.list("producers", max: .max, minBytes: ProducerPosition.encodedBytes) {
+                    (reader: inout ByteReader) throws(WireError) in try ProducerPosition(from: &reader)
+                })
             epochs = try reader.list("epochs", max: .max, minBytes: 1) { (reader: inout ByteReader) throws(WireError) in
                 let epoch: LogEpoch = try reader.integer("epoch")
                 return EpochStart(epoch: epoch, start: try reader.integer("start"))

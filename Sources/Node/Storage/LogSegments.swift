@@ -72,9 +72,7 @@ struct LogSegmentWriter: Sendable {
                     let length = batch.encodedCount
                     batch.encode(into: &writer)
                     places.append(
-                        BatchPlace(
-                            base: batch.baseOffset, end: batch.endOffset, epoch: batch.epoch, file: file,
-                            position: position, length: length))
+                        BatchPlace(of: batch, file: file, position: position))
                     position += length
                     index += 1
                 }

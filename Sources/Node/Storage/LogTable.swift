@@ -17,6 +17,10 @@ struct LogState {
     var endOffset: Offset
     /// Where its epochs begin.
     var epochs: [EpochStart] = []
+    /// When its last batch was appended by the primary, in milliseconds since 1970.
+    var appendedMs: UInt64 = 0
+    /// The last batches of each producer.
+    var producers = ProducerTable()
     /// Bytes of its batches in files, as of the last memtable that was written.
     var indexedBytes: UInt64 = 0
     /// What is in memory, in order.
@@ -30,7 +34,28 @@ struct LogState {
 
     /// As SQLite keeps it.
     var summary: LogSummary {
-        LogSummary(facts: facts, endOffset: endOffset, epochs: epochs, indexedBytes: indexedBytes)
+        LogSummary(
+            facts: facts, endOffset: endOffset, epochs: epochs, indexedBytes: indexedBytes, appendedMs: appendedMs,
+            producers: producers)
+    }
+
+    /// Marks of the batches in memory that begin below `limit`, in order.
+    func recentMarks(below limit: Offset) -> some BidirectionalCollection<BatchMark> {
+        var low = 0
+        var high = recent.count
+        while low < high {
+            let middle = (low + high) / 2
+            if recent[middle].batch.baseOffset < limit { low = middle + 1 } else { high = middle }
+        }
+        return recent[0..<low].lazy.map { BatchMark($0.batch) }
+    }
+
+    /// Bytes of the batches in memory that begin at `from` or behind it, and below `limit`.
+    func recentBytes(from: Offset, limit: Offset) -> UInt64 {
+        recent.reduce(0) {
+            let base = $1.batch.baseOffset
+            return base >= from && base < limit ? $0 + UInt64($1.batch.encodedCount) : $0
+        }
     }
 
     /// Batches in memory from the one that holds `from` on, that begin below `limit`, as far as `bytes` goes; the first
@@ -69,7 +94,8 @@ struct LogTable {
     mutating func restore(_ partition: PartitionID, _ summary: LogSummary) {
         logs[partition] = LogState(
             facts: summary.facts, endOffset: summary.endOffset, epochs: summary.epochs,
-            indexedBytes: summary.indexedBytes, generation: 0)
+            appendedMs: summary.appendedMs, producers: summary.producers, indexedBytes: summary.indexedBytes,
+            generation: 0)
     }
 
     /// What speaks against an entry; nil when it can be applied.
@@ -100,6 +126,11 @@ struct LogTable {
             set(facts, of: partition, generation: memtable.generation)
             if memtable.logs[partition] == nil { memtable.logs[partition] = LogDelta() }
             memtable.addLogBytes(LogTable.deltaBytes)
+        case .producers(let partition, let positions):
+            guard logs[partition] != nil else { return }
+            for position in positions { logs[partition]?.producers.add(position) }
+            if memtable.logs[partition] == nil { memtable.logs[partition] = LogDelta() }
+            memtable.addLogBytes(LogTable.deltaBytes + positions.count * ProducerPosition.encodedBytes)
         case .remove(let partition):
             guard let log = logs.removeValue(forKey: partition) else { return }
             for recent in log.recent { recentBytes -= recent.batch.encodedCount }
@@ -155,6 +186,8 @@ extension LogState {
     fileprivate mutating func append(_ batch: RecordBatch, generation: UInt64) {
         if epochs.last?.epoch != batch.epoch { epochs.append(EpochStart(epoch: batch.epoch, start: batch.baseOffset)) }
         endOffset = batch.endOffset
+        appendedMs = max(appendedMs, batch.appendedMs)
+        producers.append(batch)
         recent.append(Recent(batch: batch, generation: generation))
     }
 
@@ -165,6 +198,8 @@ extension LogState {
         }
         while let last = epochs.last, last.start >= from { epochs.removeLast() }
         endOffset = min(endOffset, from)
+        // Earlier batches of producers that are emptied come as an entry of their own.
+        _ = producers.truncate(to: from)
     }
 
     fileprivate mutating func set(_ facts: LogFacts) {

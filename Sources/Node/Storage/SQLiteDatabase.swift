@@ -10,10 +10,10 @@ final class SQLiteDatabase: @unchecked Sendable {
     private var statements: [OpaquePointer] = []
     private var closed = false
 
-    /// Opens the file at `path`, creating it when it is not there. Its pages have 4 KiB and checksums, unless it is one
-    /// from before there were any (`isChecked`); a commit is durable when it returns. Damage is noted in `damage`.
+    /// Opens the file at `path`, creating it when it is not there. Its pages have 4 KiB and checksums; a commit is durable when
+    /// it returns. Damage is noted in `damage`.
     init(
-        path: String, cacheBytes: Int, isChecked: Bool = true, damage: DatabaseDamage = DatabaseDamage()
+        path: String, cacheBytes: Int, damage: DatabaseDamage = DatabaseDamage()
     ) throws(SQLiteError) {
         self.path = path
         self.damage = damage
@@ -23,8 +23,7 @@ final class SQLiteDatabase: @unchecked Sendable {
         }
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(
-            path, &opened, isChecked ? flags : flags | SQLITE_OPEN_URI, isChecked ? CheckedFile.layer : nil)
+        let code = sqlite3_open_v2(path, &opened, flags, CheckedFile.layer)
         guard let opened else { throw SQLiteError(code: code, message: "no memory for a connection", path: path) }
         guard code == SQLITE_OK else {
             let error = SQLiteError(code: code, message: String(cString: sqlite3_errmsg(opened)), path: path)

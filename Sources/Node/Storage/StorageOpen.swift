@@ -64,12 +64,7 @@ extension StorageEngine {
         // A damaged one is made anew from the database.
         var factsFile = try unlessCorrupt { () throws(StorageOpenError) in try FactsFile.load(from: directory) }
         let isInUse = seed == nil && PosixDirectory.exists(directory + "/FACTS")
-        switch try UncheckedDatabase.look(at: path) {
-        case .nothing where isInUse: throw .corrupt("\(path) is missing or empty, although it was in use")
-        case .unchecked:
-            try UncheckedDatabase.rewrite(path, in: directory, cacheBytes: configuration.sqliteCacheBytes)
-        case .nothing, .checked: break
-        }
+        try DatabaseFiles.check(path, isInUse: isInUse)
         let database = try sql { () throws(SQLiteError) in
             try SQLiteDatabase(path: path, cacheBytes: configuration.sqliteCacheBytes, damage: damage)
         }
@@ -161,7 +156,7 @@ private struct Recovery {
         case .fact(let fact, let value):
             memtable.update(fact, value)
             facts[fact] = value
-        case .append, .truncate, .log, .remove: logs.apply(entry, to: &memtable)
+        case .append, .truncate, .log, .producers, .remove: logs.apply(entry, to: &memtable)
         }
     }
 
@@ -181,7 +176,8 @@ private struct Recovery {
             }
             recovered.append(
                 RecoveredLog(
-                    partition: partition, facts: log.facts, endOffset: log.endOffset, epochs: log.epochs, bytes: bytes))
+                    partition: partition, facts: log.facts, endOffset: log.endOffset, epochs: log.epochs, bytes: bytes,
+                    appendedMs: log.appendedMs, producers: log.producers))
         }
         return recovered
     }

@@ -85,8 +85,7 @@ extension StorageEngine {
         guard from < min(limit, log.endOffset) else { return [] }
         var batches: [RecordBatch] = []
         var left = bytesMax
-        // Until the memtable that made the log is written, the files hold nothing of it.
-        if from < log.recentStart && log.generation <= writtenGeneration {
+        if from < log.recentStart && hasFiles(log) {
             let (found, isAll) = try reader.batches(
                 partition, from: from, limit: min(limit, log.recentStart), end: log.recentStart, bytesMax: bytesMax)
             guard isAll else { return found }
@@ -96,6 +95,51 @@ extension StorageEngine {
         log.recentBatches(from: from, limit: limit, bytes: left, first: batches.isEmpty, into: &batches)
         return batches
     }
+
+    /// See `NodeStore`.
+    package func find(_ search: LogSearch, in partition: PartitionID, limit: Offset) throws(StoreError) -> BatchMark? {
+        guard let log = logs.logs[partition] else { return nil }
+        let first = log.facts.firstOffset
+        let recent = log.recentMarks(below: limit)
+        if case .lastOf(let producer) = search {
+            if let found = recent.last(where: { $0.producerID == producer }) { return found }
+            return try filed(search, log, partition, limit)
+        }
+        if let found = try filed(search, log, partition, limit) { return found }
+        switch search {
+        case .holding(let offset): return recent.first { $0.end > max(first, offset) }
+        case .appended(let ms): return recent.first { $0.appendedMs >= ms }
+        case .bytesBefore(let bytes):
+            var before = try hasFiles(log) ? reader.index.bytes(of: partition, from: first, limit: log.recentStart) : 0
+            for (mark, entry) in zip(recent, log.recent) {
+                if before >= bytes { return mark }
+                before += UInt64(entry.batch.encodedCount)
+            }
+            return nil
+        case .lastOf: return nil
+        }
+    }
+
+    /// See `NodeStore`.
+    package func bytes(of partition: PartitionID, from: Offset, limit: Offset) throws(StoreError) -> UInt64 {
+        guard let log = logs.logs[partition] else { return 0 }
+        var bytes = log.recentBytes(from: from, limit: limit)
+        if from < log.recentStart, hasFiles(log) {
+            bytes += try reader.index.bytes(of: partition, from: from, limit: min(limit, log.recentStart))
+        }
+        return bytes
+    }
+
+    private func filed(_ search: LogSearch, _ log: LogState, _ partition: PartitionID, _ limit: Offset)
+        throws(StoreError) -> BatchMark?
+    {
+        guard hasFiles(log), log.facts.firstOffset < log.recentStart else { return nil }
+        return try reader.index.find(
+            search, in: partition, from: log.facts.firstOffset, limit: min(limit, log.recentStart))
+    }
+
+    // Until the memtable that made the log is written, the files hold nothing of it.
+    private func hasFiles(_ log: LogState) -> Bool { log.generation <= writtenGeneration }
 
     // What an item of a page takes beside its key and value.
     private static let itemBytes = 64

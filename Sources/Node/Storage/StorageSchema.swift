@@ -6,10 +6,9 @@ import Wire
 /// Rows are in rowid tables with a unique index of the key: a table without rowid would spill larger rows into overflow
 /// pages. Only the small rows of the order of tokens and of the index of batches are kept by their key.
 ///
-/// Version 2 added the order of tokens and the number of keys, version 3 the checksums of pages.
 enum StorageSchema {
     /// The version of the tables; kept in the file's `user_version`.
-    static let version: Int64 = 3
+    static let version: Int64 = 4
     // "STOR", in the file's `application_id`.
     private static let application: Int64 = 0x5354_4F52
 
@@ -29,13 +28,6 @@ enum StorageSchema {
         guard found == version else {
             throw .unknownVersion(file: database.path, found: UInt64(bitPattern: found), known: UInt64(version))
         }
-    }
-
-    /// Brings the tables of a version from before checksums to what this one has; false when there are none.
-    static func completeUnchecked(_ database: SQLiteDatabase) throws(SQLiteError) -> Bool {
-        let found = try check(database)
-        if found == 1 { try addTokens(database) }
-        return found != 0
     }
 
     // The version of the tables; 0 without tables. Throws for a database of another program.
@@ -61,6 +53,7 @@ enum StorageSchema {
             CREATE TABLE batches (
                 topic INTEGER NOT NULL, partition INTEGER NOT NULL, base INTEGER NOT NULL, end INTEGER NOT NULL,
                 epoch INTEGER NOT NULL, file INTEGER NOT NULL, position INTEGER NOT NULL, length INTEGER NOT NULL,
+                appended INTEGER NOT NULL, producer INTEGER NOT NULL, sequence INTEGER NOT NULL,
                 PRIMARY KEY (topic, partition, base)) WITHOUT ROWID;
             CREATE TABLE progress (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
             INSERT INTO progress VALUES ('journal use', \(Int64(bitPattern: seed.use)));
@@ -80,32 +73,6 @@ enum StorageSchema {
         CREATE TABLE tokens (token INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (token, id)) WITHOUT ROWID;
         INSERT INTO progress VALUES ('keys', 0);
         """
-
-    // Version 1 had no order of tokens. After a crash in between nothing of it is there.
-    private static func addTokens(_ database: SQLiteDatabase) throws(SQLiteError) {
-        try database.execute("BEGIN IMMEDIATE; \(tokens)")
-        let rows = try database.prepare("SELECT id, key FROM registers WHERE id > ?1 ORDER BY id LIMIT ?2")
-        var writer = try RegisterWriter(database)
-        var last: Int64 = .min
-        while true {
-            rows.bind(1, last)
-            rows.bind(2, rowsAtOnce)
-            var read: Int64 = 0
-            while try rows.step() {
-                last = rows.int64(0)
-                writer.note(Key(rows.bytes(1)), id: last, isAdded: true)
-                read += 1
-            }
-            let changes = writer.takeTokenChanges()
-            for change in changes { try writer.write(change) }
-            try writer.count(changes.count)
-            if read < rowsAtOnce { break }
-        }
-        try database.execute("PRAGMA user_version = 2; COMMIT")
-    }
-
-    // Rows of an older version that are sorted at once: 24 MB.
-    private static let rowsAtOnce: Int64 = 1 << 20
 }
 
 /// Values in the database carry a checksum that is seeded with what they belong to, so that neither a flipped bit nor

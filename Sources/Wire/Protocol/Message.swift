@@ -48,6 +48,12 @@ public enum Message: Hashable, Sendable {
     case fetch(Fetch)
     /// Records.
     case fetched(Fetched)
+    /// Asks where something is in a partition.
+    case offsetRequest(OffsetRequest)
+    /// Where it is.
+    case offsetAnswer(OffsetAnswer)
+    /// Adds partitions to a topic, and changes how it is kept.
+    case alterTopic(CreateTopic)
     /// Phase 1 of a register's change.
     case prepare(Prepare)
     /// Its yes.
@@ -70,6 +76,8 @@ public enum Message: Hashable, Sendable {
     case append(Append)
     /// Its answer.
     case appended(Appended)
+    /// The configuration of a partition has changed.
+    case reconfigured(Reconfigured)
     /// Proposes the first ring.
     case found(Found)
     /// The vote.
@@ -144,6 +152,9 @@ public enum Message: Hashable, Sendable {
         case .produced: .produced
         case .fetch: .fetch
         case .fetched: .fetched
+        case .offsetRequest: .offsetRequest
+        case .offsetAnswer: .offsetAnswer
+        case .alterTopic: .alterTopic
         case .prepare: .prepare
         case .promise: .promise
         case .accept: .accept
@@ -155,6 +166,7 @@ public enum Message: Hashable, Sendable {
         case .replicaPage: .replicaPage
         case .append: .append
         case .appended: .appended
+        case .reconfigured: .reconfigured
         case .found: .found
         case .founded: .founded
         case .watchRequest: .watchRequest
@@ -223,6 +235,9 @@ public enum Message: Hashable, Sendable {
         case .produced(let body): body.encode(into: &writer)
         case .fetch(let body): body.encode(into: &writer)
         case .fetched(let body): body.encode(into: &writer)
+        case .offsetRequest(let body): body.encode(into: &writer)
+        case .offsetAnswer(let body): body.encode(into: &writer)
+        case .alterTopic(let body): body.encode(into: &writer)
         case .prepare(let body): body.encode(into: &writer)
         case .promise(let body): body.encode(into: &writer)
         case .accept(let body): body.encode(into: &writer)
@@ -234,6 +249,7 @@ public enum Message: Hashable, Sendable {
         case .replicaPage(let body): body.encode(into: &writer)
         case .append(let body): body.encode(into: &writer)
         case .appended(let body): body.encode(into: &writer)
+        case .reconfigured(let body): body.encode(into: &writer)
         case .found(let body): body.encode(into: &writer)
         case .founded(let body): body.encode(into: &writer)
         case .watchRequest(let body): body.encode(into: &writer)
@@ -287,6 +303,9 @@ public enum Message: Hashable, Sendable {
         case .produced: self = .produced(try Produced(from: &reader))
         case .fetch: self = .fetch(try Fetch(from: &reader))
         case .fetched: self = .fetched(try Fetched(from: &reader))
+        case .offsetRequest: self = .offsetRequest(try OffsetRequest(from: &reader))
+        case .offsetAnswer: self = .offsetAnswer(try OffsetAnswer(from: &reader))
+        case .alterTopic: self = .alterTopic(try CreateTopic(from: &reader))
         case .prepare: self = .prepare(try Prepare(from: &reader))
         case .promise: self = .promise(try ReplicaState(from: &reader))
         case .accept: self = .accept(try Accept(from: &reader))
@@ -298,6 +317,7 @@ public enum Message: Hashable, Sendable {
         case .replicaPage: self = .replicaPage(try ReplicaPage(from: &reader))
         case .append: self = .append(try Append(from: &reader))
         case .appended: self = .appended(try Appended(from: &reader))
+        case .reconfigured: self = .reconfigured(try Reconfigured(from: &reader))
         case .found: self = .found(try Found(from: &reader))
         case .founded: self = .founded(try Founded(from: &reader))
         case .watchRequest: self = .watchRequest(try WatchRequest(from: &reader))

@@ -33,6 +33,9 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case produced = 54
     case fetch = 55
     case fetched = 56
+    case offsetRequest = 57
+    case offsetAnswer = 58
+    case alterTopic = 59
 
     // Keys, between the coordinator and the replicas.
     case prepare = 64
@@ -51,6 +54,7 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     // Topics, between a primary and its secondaries.
     case append = 80
     case appended = 81
+    case reconfigured = 82
 
     // The ring and the membership.
     case found = 96
@@ -80,12 +84,14 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
         switch self {
         case .hello, .challenge, .proof, .welcome, .error: WireLimits.handshakeBytesMax
         case .gossip: WireLimits.gossipBytesMax
-        case .clusterRequest, .statsRequest, .ringRequest, .held, .done, .repairRequest, .repairStatus, .subscribed: 64
+        case .clusterRequest, .statsRequest, .ringRequest, .held, .done, .repairRequest, .repairStatus, .subscribed,
+            .offsetRequest, .offsetAnswer, .reconfigured:
+            64
         case .watchRequest, .subscribe, .rangeRequest, .treeRequest, .changeRing, .forgetMember:
             WireLimits.handshakeBytesMax
         case .readRequest, .replicaRead, .prepare, .promise, .refused, .replicaScan, .scanRequest, .fetch,
             .describeTopics,
-            .createTopic, .deleteTopic, .deleted, .produced, .appended, .founded:
+            .createTopic, .alterTopic, .deleteTopic, .deleted, .produced, .appended, .founded:
             // Keys and names, with room for the cell that a promise carries.
             WireLimits.valueBytesMax + WireLimits.handshakeBytesMax
         default: WireLimits.frameBytesMax

@@ -324,95 +324,97 @@ public struct Fetched: Hashable, Sendable {
     }
 }
 
-/// A primary ships batches to a secondary. Without batches it is a heartbeat that tells the high watermark.
-public struct Append: Hashable, Sendable {
-    /// Of which partition.
+/// A place in a partition that is not named by its offset.
+public enum OffsetQuery: Hashable, Sendable {
+    /// The first record left.
+    case earliest
+    /// Behind the last record that may be read.
+    case latest
+    /// The first record that was appended at this time or later, in milliseconds since 1970 by the primaries' clocks; that
+    /// of its batch when it was appended with others.
+    case time(UInt64)
+    /// So many offsets before the latest.
+    case last(UInt64)
+}
+
+/// Asks a partition's primary where something is. Answered by `offsetAnswer`.
+public struct OffsetRequest: Hashable, Sendable {
+    /// In which partition.
     public var partition: PartitionID
-    /// The primary's epoch.
-    public var epoch: LogEpoch
-    /// Where the log of the primary stands before the first batch: the end offset of the batch before it.
-    public var previousEnd: Offset
-    /// The epoch of the batch before it; 0 at the start of the log.
-    public var previousEpoch: LogEpoch
-    /// What the primary has committed.
-    public var highWatermark: Offset
-    /// First offset that the primary has left.
-    public var firstOffset: Offset
-    /// In order of offset.
-    public var batches: [RecordBatch]
+    /// What.
+    public var query: OffsetQuery
 
     /// Puts a request together.
-    public init(
-        partition: PartitionID, epoch: LogEpoch, previousEnd: Offset, previousEpoch: LogEpoch, highWatermark: Offset,
-        firstOffset: Offset, batches: [RecordBatch]
-    ) {
+    public init(partition: PartitionID, query: OffsetQuery) {
         self.partition = partition
-        self.epoch = epoch
-        self.previousEnd = previousEnd
-        self.previousEpoch = previousEpoch
-        self.highWatermark = highWatermark
-        self.firstOffset = firstOffset
-        self.batches = batches
+        self.query = query
     }
 
     func encode(into writer: inout ByteWriter) {
         writer.partition(partition)
-        writer.integer(epoch)
-        writer.integer(previousEnd)
-        writer.integer(previousEpoch)
-        writer.integer(highWatermark)
-        writer.integer(firstOffset)
-        writer.list(batches) { $1.encode(into: &$0) }
+        let (kind, argument): (UInt8, UInt64) =
+            switch query {
+            case .earliest: (1, 0)
+            case .latest: (2, 0)
+            case .time(let ms): (3, ms)
+            case .last(let count): (4, count)
+            }
+        writer.integer(kind)
+        writer.integer(argument)
     }
 
     init(from reader: inout ByteReader) throws(WireError) {
         partition = try reader.partition()
-        epoch = try reader.integer("log epoch")
-        previousEnd = try reader.integer("previous end")
-        previousEpoch = try reader.integer("previous epoch")
-        highWatermark = try reader.integer("high watermark")
-        firstOffset = try reader.integer("first offset")
-        batches = try reader.batches()
+        let kind: UInt8 = try reader.integer("kind of place")
+        let argument: UInt64 = try reader.integer("place")
+        switch kind {
+        case 1: query = .earliest
+        case 2: query = .latest
+        case 3: query = .time(argument)
+        case 4: query = .last(argument)
+        default: throw .invalid(field: "kind of place", found: "\(kind)", expected: "1 to 4")
+        }
     }
 }
 
-/// A secondary's answer to an append.
-public struct Appended: Hashable, Sendable {
-    /// Of which partition.
-    public var partition: PartitionID
-    /// The epoch of the request, or the higher one that this replica knows: then the sender is no primary any more.
+/// Where something is in a partition.
+public struct OffsetAnswer: Hashable, Sendable {
+    /// The primary's epoch; a reader drops answers of a lower one than it has seen.
     public var epoch: LogEpoch
-    /// The replica's present log.
-    public var logID: LogID
-    /// Whether the batch before the shipped ones stands in this log too.
-    public var matched: Bool
-    /// Matched: the durable end of what is known to agree with the primary's log. Not matched: where the primary should
-    /// try next, which is not above the end of this log.
-    public var end: Offset
+    /// The offset that was asked for: between the first one left and the high watermark.
+    public var offset: Offset
+    /// Everything below it may be read.
+    public var highWatermark: Offset
+    /// First offset left.
+    public var firstOffset: Offset
+    /// When the batch that holds `offset` was appended, in milliseconds since 1970; 0 behind the last one.
+    public var appendedMs: UInt64
 
     /// Puts an answer together.
-    public init(partition: PartitionID, epoch: LogEpoch, logID: LogID, matched: Bool, end: Offset) {
-        self.partition = partition
+    public init(
+        epoch: LogEpoch, offset: Offset, highWatermark: Offset, firstOffset: Offset, appendedMs: UInt64
+    ) {
         self.epoch = epoch
-        self.logID = logID
-        self.matched = matched
-        self.end = end
+        self.offset = offset
+        self.highWatermark = highWatermark
+        self.firstOffset = firstOffset
+        self.appendedMs = appendedMs
     }
 
     func encode(into writer: inout ByteWriter) {
-        writer.partition(partition)
         writer.integer(epoch)
-        writer.integer(logID)
-        writer.bool(matched)
-        writer.integer(end)
+        writer.integer(offset)
+        writer.integer(highWatermark)
+        writer.integer(firstOffset)
+        writer.integer(appendedMs)
     }
 
     init(from reader: inout ByteReader) throws(WireError) {
-        partition = try reader.partition()
         epoch = try reader.integer("log epoch")
-        logID = try reader.integer("log id")
-        matched = try reader.bool("matched")
-        end = try reader.integer("end")
+        offset = try reader.integer("offset")
+        highWatermark = try reader.integer("high watermark")
+        firstOffset = try reader.integer("first offset")
+        appendedMs = try reader.integer("time of appending")
     }
 }
 
@@ -423,7 +425,8 @@ extension ByteReader {
         }
     }
 
-    fileprivate mutating func batches() throws(WireError) -> [RecordBatch] {
+    /// Reads the batches of a message.
+    mutating func batches() throws(WireError) -> [RecordBatch] {
         try list("batches", max: WireLimits.listItemsMax, minBytes: RecordBatch.headerBytes) {
             reader throws(WireError) in
             try RecordBatch(from: &reader)

@@ -32,6 +32,8 @@ public enum WireLimits {
     public static let scanItemsMax = 1_000
     /// Bytes of one page of a listing, so that large values cannot overrun the frame.
     public static let scanBytesMax = 8 << 20
+    /// Producers that are remembered in one partition.
+    public static let producersMax = 10_000
     /// Partitions of one topic.
     public static let partitionsMax = 1_024
     /// A name of a cluster, node, topic or group, in bytes of UTF-8.

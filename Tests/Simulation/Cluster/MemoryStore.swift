@@ -8,7 +8,13 @@ package final class MemoryStore: NodeStore {
         /// The keys of `registers`, in order.
         var order: [Key] = []
         var facts: [NodeFact: [UInt8]] = [:]
-        var logs: [PartitionID: (facts: LogFacts, batches: [RecordBatch])] = [:]
+        var logs: [PartitionID: Log] = [:]
+
+        struct Log {
+            var facts: LogFacts
+            var batches: [RecordBatch] = []
+            var producers = ProducerTable()
+        }
 
         mutating func change(_ entry: JournalEntry) {
             switch entry {
@@ -17,9 +23,17 @@ package final class MemoryStore: NodeStore {
             case .forget(let key):
                 if registers.removeValue(forKey: key) != nil { order.remove(at: place(of: key)) }
             case .fact(let fact, let bytes): facts[fact] = bytes
-            case .append(let id, let batches): logs[id]?.batches += batches
-            case .truncate(let id, let from): logs[id]?.batches.removeAll { $0.baseOffset >= from }
-            case .log(let id, let facts): logs[id] = (facts, logs[id]?.batches ?? [])
+            case .append(let id, let batches):
+                logs[id]?.batches += batches
+                for batch in batches { logs[id]?.producers.append(batch) }
+            case .truncate(let id, let from):
+                logs[id]?.batches.removeAll { $0.baseOffset >= from }
+                _ = logs[id]?.producers.truncate(to: from)
+            case .log(let id, let facts):
+                logs[id, default: Log(facts: facts)].facts = facts
+                logs[id]?.batches.removeAll { $0.endOffset <= facts.firstOffset }
+            case .producers(let id, let positions):
+                for position in positions { logs[id]?.producers.add(position) }
             case .remove(let id): logs[id] = nil
             }
         }
@@ -153,6 +167,31 @@ package final class MemoryStore: NodeStore {
         return found
     }
 
+    /// The first batch that answers a search.
+    package func find(_ search: LogSearch, in partition: PartitionID, limit: Offset) throws(StoreError) -> BatchMark? {
+        let batches = (live.logs[partition]?.batches ?? []).filter { $0.baseOffset < limit }
+        var bytes: UInt64 = 0
+        let found =
+            switch search {
+            case .holding(let offset): batches.first { $0.endOffset > offset }
+            case .appended(let ms): batches.first { $0.appendedMs >= ms }
+            case .lastOf(let producer): batches.last { $0.producerID == producer }
+            case .bytesBefore(let wanted):
+                batches.first { batch in
+                    defer { bytes += UInt64(batch.encodedCount) }
+                    return bytes >= wanted
+                }
+            }
+        return found.map { BatchMark($0) }
+    }
+
+    /// Bytes of batches.
+    package func bytes(of partition: PartitionID, from: Offset, limit: Offset) throws(StoreError) -> UInt64 {
+        (live.logs[partition]?.batches ?? []).reduce(0) {
+            $0 + ($1.baseOffset >= from && $1.baseOffset < limit ? UInt64($1.encodedCount) : 0)
+        }
+    }
+
     /// All batches of a partition, for assertions.
     package func allBatches(_ partition: PartitionID) -> [RecordBatch] { live.logs[partition]?.batches ?? [] }
 
@@ -170,7 +209,8 @@ package final class MemoryStore: NodeStore {
             return RecoveredLog(
                 partition: id, facts: log.facts, endOffset: log.batches.last?.endOffset ?? log.facts.firstOffset,
                 epochs: epochs,
-                bytes: log.batches.reduce(0) { $0 + UInt64($1.encodedCount) })
+                bytes: log.batches.reduce(0) { $0 + UInt64($1.encodedCount) },
+                appendedMs: log.batches.last?.appendedMs ?? 0, producers: log.producers)
         }
     }
 }

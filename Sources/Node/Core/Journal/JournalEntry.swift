@@ -32,6 +32,8 @@ package enum JournalEntry: Hashable, Sendable {
     case truncate(PartitionID, from: Offset)
     /// A log's own state, without its batches. Also creates the log.
     case log(PartitionID, LogFacts)
+    /// Positions of producers that no batch of a partition's log tells of.
+    case producers(PartitionID, [ProducerPosition])
     /// A partition's log goes, with its batches.
     case remove(PartitionID)
 }
@@ -102,13 +104,22 @@ package struct RecoveredLog: Hashable, Sendable {
     package var epochs: [EpochStart]
     /// Bytes of its batches.
     package var bytes: UInt64
+    /// When its last batch was appended by the primary, in milliseconds since 1970; 0 when it never had one.
+    package var appendedMs: UInt64
+    /// The last batches of each producer.
+    package var producers: ProducerTable
 
     /// Puts a log together.
-    package init(partition: PartitionID, facts: LogFacts, endOffset: Offset, epochs: [EpochStart], bytes: UInt64) {
+    package init(
+        partition: PartitionID, facts: LogFacts, endOffset: Offset, epochs: [EpochStart], bytes: UInt64,
+        appendedMs: UInt64, producers: ProducerTable
+    ) {
         self.partition = partition
         self.facts = facts
         self.endOffset = endOffset
         self.epochs = epochs
         self.bytes = bytes
+        self.appendedMs = appendedMs
+        self.producers = producers
     }
 }

@@ -43,6 +43,12 @@ package protocol NodeStore {
     func batches(_ partition: PartitionID, from: Offset, limit: Offset, bytesMax: Int) throws(StoreError)
         -> [RecordBatch]
 
+    /// The first batch of a partition that answers a search, among those that begin below `limit`; nil for none.
+    func find(_ search: LogSearch, in partition: PartitionID, limit: Offset) throws(StoreError) -> BatchMark?
+
+    /// Bytes of a partition's batches that begin at `from` or behind it, and below `limit`.
+    func bytes(of partition: PartitionID, from: Offset, limit: Offset) throws(StoreError) -> UInt64
+
     /// A fact as last applied.
     func fact(_ fact: NodeFact) -> [UInt8]?
 
@@ -57,6 +63,56 @@ package protocol NodeStore {
 
     /// Why no writes are taken, or nil when they are.
     var readOnlyReason: String? { get }
+}
+
+/// Which batch of a log is looked for.
+package enum LogSearch: Hashable, Sendable {
+    /// The one that holds an offset, or the first behind it.
+    case holding(Offset)
+    /// The first that was appended at this time or later, in milliseconds since 1970.
+    case appended(UInt64)
+    /// The first that has at least so many bytes of batches before it.
+    case bytesBefore(UInt64)
+    /// The last of a producer.
+    case lastOf(UInt64)
+}
+
+/// A batch without its content.
+package struct BatchMark: Hashable, Sendable {
+    /// The offset at which it begins.
+    package var base: Offset
+    /// The offset behind it.
+    package var end: Offset
+    /// When it was appended, in milliseconds since 1970.
+    package var appendedMs: UInt64
+    /// Its producer, or 0.
+    package var producerID: UInt64
+    /// The producer's number of its first record.
+    package var sequence: UInt64
+
+    /// Puts a mark together.
+    package init(base: Offset, end: Offset, appendedMs: UInt64, producerID: UInt64, sequence: UInt64) {
+        self.base = base
+        self.end = end
+        self.appendedMs = appendedMs
+        self.producerID = producerID
+        self.sequence = sequence
+    }
+
+    /// The mark of a batch.
+    package init(_ batch: RecordBatch) {
+        self.init(
+            base: batch.baseOffset, end: batch.endOffset, appendedMs: batch.appendedMs, producerID: batch.producerID,
+            sequence: batch.sequence)
+    }
+
+    /// What it tells of its producer; nil without one.
+    package var position: ProducerPosition? {
+        guard producerID != 0 else { return nil }
+        return ProducerPosition(
+            producerID: producerID, sequence: sequence, count: UInt32(end - base), baseOffset: base,
+            appendedMs: appendedMs)
+    }
 }
 
 /// A stretch of registers in the order of their tokens.

@@ -12,79 +12,73 @@ extension Node {
                 "\(name(of: node)) shipped batches of partition \(id) that do not follow on each other from offset \(append.previousEnd): it is at fault"
             )
         }
-        touch(id)
-        var log =
-            partitions[id]?.log
-            ?? ReplicaLog(facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
-        guard append.epoch >= log.facts.epoch else {
-            // A primary that does not know yet that its reign is over.
-            return answer(
-                append, to: node, log, matched: false, end: log.end, until: partitions[id]?.lastChange ?? .start)
+        let partition = touch(id)
+        let isNew = partition.log == nil
+        if isNew {
+            partition.log = ReplicaLog(
+                facts: LogFacts(logID: logID(of: id), epoch: 0, highWatermark: 0, firstOffset: 0))
         }
-        if partitions[id]?.isPrimary == true, append.epoch > log.facts.epoch {
+        guard let epoch = partition.log?.facts.epoch else { return }
+        guard append.epoch >= epoch || Mutation.lowerEpochTaken.isOn else {
+            // A primary that does not know yet that its reign is over.
+            if isNew { partition.log = nil }
+            return answer(append, to: node, partition, matched: false, end: partition.log?.end ?? 0)
+        }
+        if partition.isPrimary, append.epoch > epoch {
             stepDown(id, because: "\(name(of: node)) is primary of epoch \(append.epoch)")
         }
-        guard partitions[id]?.isPrimary != true else { return }
-        partitions[id]?.leader = node
-        partitions[id]?.leaderHeardMs = time.monotonicMs
+        guard !partition.isPrimary else { return }
+        partition.leader = node
+        partition.leaderHeardMs = time.monotonicMs
+        partition.leaderlessSinceMs = nil
 
-        var sequence = partitions[id]?.lastChange ?? .start
-        if append.epoch > log.facts.epoch || partitions[id]?.log == nil {
+        if append.epoch > epoch || isNew {
             // Durable before anything is answered under it.
-            log.facts.epoch = append.epoch
-            if log.end == 0, log.facts.firstOffset < append.firstOffset {
-                log = ReplicaLog(
-                    facts: LogFacts(
-                        logID: log.facts.logID, epoch: append.epoch, highWatermark: 0, firstOffset: append.firstOffset))
+            partition.log?.facts.epoch = append.epoch
+            if !Mutation.epochNotDurable.isOn || isNew { apply(.log(id, partition.log?.facts), to: partition) }
+            if Mutation.truncatesByWatermark.isOn, let log = partition.log, log.facts.highWatermark < log.end {
+                cut(partition, at: log.facts.highWatermark, for: append)
             }
-            sequence = store.apply(.log(id, log.facts))
         }
+        trim(partition, to: append.firstOffset)
         if let damaged = append.batches.first(where: { !$0.isIntact }) {
             counters.batchesRefused += 1
-            note(.error, "\(name(of: node)) shipped a damaged batch of partition \(id) at offset \(damaged.baseOffset)")
-            return keep(log, id, sequence)
+            return note(
+                .error, "\(name(of: node)) shipped a damaged batch of partition \(id) at offset \(damaged.baseOffset)")
         }
-        guard store.readOnlyReason == nil, store.backlogBytes < limits.backlogBytesMax else {
-            return keep(log, id, sequence)
-        }
+        guard store.readOnlyReason == nil, store.backlogBytes < limits.backlogBytesMax else { return }
+        take(append.producers, partition)
+        match(append, from: node, partition)
+    }
 
-        switch log.match(previousEnd: append.previousEnd, previousEpoch: append.previousEpoch, batches: append.batches)
-        {
-        case .differs(let tryAt):
-            keep(log, id, sequence)
-            answer(append, to: node, log, matched: false, end: tryAt, until: sequence)
-        case .agrees(let truncateTo, let from):
-            if let truncateTo {
-                counters.logTruncations += 1
-                note(
-                    .warning,
-                    "\(identity.name) cuts partition \(id) from offset \(truncateTo) to \(log.end): epoch \(append.epoch) has other records there"
-                )
-                log.truncate(to: truncateTo)
-                partitions[id]?.generation += 1
-                sequence = store.apply(.truncate(id, from: truncateTo))
-            }
-            let fresh = Array(append.batches[from...])
-            if !fresh.isEmpty {
-                guard fresh[0].baseOffset == log.end else {
-                    // A gap: something between was lost. The primary tries from here.
-                    keep(log, id, sequence)
-                    return answer(append, to: node, log, matched: false, end: log.end, until: sequence)
-                }
-                for batch in fresh { log.append(batch) }
-                counters.batchesReplicated += UInt64(fresh.count)
-                sequence = store.apply(.append(id, fresh))
-            }
-            let matchedEnd = append.batches.last?.endOffset ?? append.previousEnd
-            log.facts.highWatermark = max(log.facts.highWatermark, min(append.highWatermark, matchedEnd))
-            keep(log, id, sequence)
-            answer(append, to: node, log, matched: true, end: matchedEnd, until: sequence)
+    private mutating func match(_ append: Append, from node: NodeID, _ partition: Partition) {
+        guard let found = partition.log?.match(append) else { return }
+        guard case .agrees(let truncateTo, let from) = found else {
+            if case .differs(let tryAt) = found { answer(append, to: node, partition, matched: false, end: tryAt) }
+            return
         }
+        if let truncateTo { cut(partition, at: truncateTo, for: append) }
+        let fresh = append.batches[from...]
+        if let first = fresh.first {
+            guard let end = partition.log?.end, first.baseOffset == end else {
+                // A gap: something between was lost. The primary tries from here.
+                return answer(append, to: node, partition, matched: false, end: partition.log?.end ?? 0)
+            }
+            for batch in fresh { partition.log?.append(batch) }
+            counters.batchesReplicated += UInt64(fresh.count)
+            apply(.append(partition.id, Array(fresh)), to: partition)
+        }
+        let matchedEnd = append.batches.last?.endOffset ?? append.previousEnd
+        if let known = partition.log?.facts.highWatermark {
+            partition.log?.facts.highWatermark = max(known, min(append.highWatermark, matchedEnd))
+        }
+        let end = Mutation.acknowledgesEnd.isOn ? partition.log?.end ?? matchedEnd : matchedEnd
+        answer(append, to: node, partition, matched: true, end: end)
     }
 
     /// Whether the batches stand one behind the other, and no number is so large that one more would not fit.
     private func isWellFormed(_ append: Append) -> Bool {
-        guard append.epoch < .max else { return false }
+        guard append.epoch < .max, append.firstOffset <= append.previousEnd else { return false }
         var end = append.previousEnd
         for batch in append.batches {
             guard batch.baseOffset == end, end <= .max - Offset(batch.count), batch.epoch <= append.epoch else {
@@ -95,18 +89,80 @@ extension Node {
         return true
     }
 
-    private mutating func keep(_ log: ReplicaLog, _ id: PartitionID, _ sequence: JournalSequence) {
-        partitions[id]?.log = log
-        partitions[id]?.lastChange = sequence
+    /// Takes over what retention has left: what the primary has not any more was acknowledged long ago.
+    private mutating func trim(_ partition: Partition, to first: Offset) {
+        guard let log = partition.log, first > log.facts.firstOffset else { return }
+        partition.log?.trim(to: first, bytes: bytes(of: partition.id, from: log.facts.firstOffset, limit: first))
+        apply(.log(partition.id, partition.log?.facts), to: partition)
     }
 
-    private mutating func answer(
-        _ append: Append, to node: NodeID, _ log: ReplicaLog, matched: Bool, end: Offset,
-        until sequence: JournalSequence
-    ) {
+    /// Cuts what this log has and the primary's has not.
+    private mutating func cut(_ partition: Partition, at offset: Offset, for append: Append) {
+        let id = partition.id
+        guard let end = partition.log?.end else { return }
+        counters.logTruncations += 1
+        note(
+            .warning,
+            "\(identity.name) cuts partition \(id) from offset \(offset) to \(end): epoch \(append.epoch) has other records there"
+        )
+        let cut = bytes(of: id, from: offset, limit: end)
+        let doubtful = partition.log?.truncate(to: offset, bytes: cut) ?? []
+        partition.generation += 1
+        var earlier: [ProducerPosition] = []
+        for producer in doubtful {
+            do throws(StoreError) {
+                if let position = try store.find(.lastOf(producer), in: id, limit: offset)?.position {
+                    earlier.append(position)
+                }
+            } catch {
+                counters.storeErrors += 1
+                note(
+                    .error,
+                    "\(identity.name) cannot look for batches of producer \(producer) in partition \(id): \(error)")
+            }
+        }
+        apply(.truncate(id, from: offset), to: partition)
+        take(earlier, partition)
+    }
+
+    /// Takes in positions of producers that no batch of the log tells of.
+    private mutating func take(_ positions: [ProducerPosition], _ partition: Partition) {
+        guard !positions.isEmpty else { return }
+        for position in positions { partition.log?.producers.add(position) }
+        apply(.producers(partition.id, positions), to: partition)
+    }
+
+    /// Bytes of batches; 0 when they cannot be read, so that a count is wrong and not a log.
+    mutating func bytes(of id: PartitionID, from: Offset, limit: Offset) -> UInt64 {
+        do throws(StoreError) { return try store.bytes(of: id, from: from, limit: limit) } catch {
+            counters.storeErrors += 1
+            note(.error, "\(identity.name) cannot count the bytes of partition \(id): \(error)")
+            return 0
+        }
+    }
+
+    private mutating func apply(_ entry: JournalEntry?, to partition: Partition) {
+        guard let entry else { return }
+        partition.lastChange = store.apply(entry)
+    }
+
+    private mutating func answer(_ append: Append, to node: NodeID, _ partition: Partition, matched: Bool, end: Offset)
+    {
+        guard let facts = partition.log?.facts else { return }
         let appended = Appended(
-            partition: append.partition, epoch: log.facts.epoch, logID: log.facts.logID, matched: matched, end: end)
+            partition: append.partition, epoch: facts.epoch, logID: facts.logID, matched: matched, end: end)
         let output = NodeOutput.send(node, .oneWay, .appended(appended))
-        if sequence > gate.durable { gate.hold(.output(output), until: sequence) } else { outputs.append(output) }
+        let sequence = partition.lastChange
+        if sequence > gate.durable, !Mutation.appendedBeforeDurable.isOn {
+            gate.hold(.output(output), until: sequence)
+        } else {
+            outputs.append(output)
+        }
+    }
+}
+
+extension JournalEntry {
+    fileprivate static func log(_ id: PartitionID, _ facts: LogFacts?) -> JournalEntry? {
+        facts.map { .log(id, $0) }
     }
 }

@@ -7,8 +7,12 @@ enum PartitionStep: Hashable {
     case load
     /// To become primary under a configuration.
     case elect(PartitionConfiguration)
-    /// To change the in-sync set.
+    /// To change the sets, as primary.
     case changeSet(PartitionConfiguration)
+    /// To name another replica as the one that should be primary.
+    case nominate(NodeID)
+    /// To take the configuration of a deleted topic's partition away.
+    case discard
 }
 
 /// What a node knows of one partition, and what it is to it. A class: the node holds the only reference, and its queues
@@ -40,8 +44,14 @@ final class Partition {
     var leader: NodeID?
     /// When something was last heard from it.
     var leaderHeardMs: UInt64 = 0
+    /// Since when the primary is known to be gone; nil while it is not.
+    var leaderlessSinceMs: UInt64?
     /// When the configuration may be read again.
     var nextLoadMs: UInt64 = 0
+    /// When the topic is looked at again: whether it still exists, and how its records are kept. For primaries.
+    var nextReviewMs: UInt64 = 0
+    /// When this node may give the reign away again.
+    var nextResignMs: UInt64 = 0
     /// Requests that wait for the configuration.
     var waiting: Deque<(channel: ChannelID, request: RequestID, message: Message)> = []
 
@@ -72,8 +82,8 @@ struct Follower {
 
 /// A publish that waits for the in-sync set.
 struct WaitingProduce {
-    let base: Offset
-    let end: Offset
+    var base: Offset
+    var end: Offset
     let channel: ChannelID
     let request: RequestID
     /// When its client hears that the outcome is not known.
@@ -97,6 +107,10 @@ final class Primary {
     var proposed: [[LogMember]] = []
     /// Whether a change of the set is on its way.
     var isChanging = false
+    /// Whether no more publishes are taken, since the reign goes to another node as soon as those under way are answered.
+    var isHandingOver = false
+    /// When the reign began.
+    let reignBeganMs: UInt64
     /// When the next change may be tried, after one that failed.
     var nextChangeMs: UInt64 = 0
     /// The other replicas.
@@ -109,8 +123,9 @@ final class Primary {
 
     init(
         configuration: PartitionConfiguration, version: Ballot, followers: [Follower], electionEnd: Offset,
-        highWatermark: Offset
+        highWatermark: Offset, beganMs: UInt64
     ) {
+        reignBeganMs = beganMs
         self.configuration = configuration
         self.version = version
         self.followers = followers

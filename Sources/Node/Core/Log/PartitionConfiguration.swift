@@ -26,22 +26,31 @@ package struct LogMember: Hashable, Sendable {
 
 /// Who serves a partition, kept in a register of its own. Every change is a compare-and-set of that register's version.
 package struct PartitionConfiguration: Hashable, Sendable {
+    /// The name of its topic, whose own register says how the records are kept, and whether the topic still exists.
+    package var topic: String
     /// The primary's reign; 0 while a primary is only nominated.
     package var epoch: LogEpoch
     /// The primary.
     package var primary: NodeID
     /// All replicas, in order of preference.
     package var replicas: [NodeID]
+    /// Where the replicas should be, the preferred primary first; empty while they are where they should be.
+    package var target: [NodeID]
     /// Those that hold everything acknowledged.
     package var inSync: [LogMember]
     /// Below this many members of the in-sync set nothing is acknowledged.
     package var minInSync: Int
 
     /// Puts a configuration together.
-    package init(epoch: LogEpoch, primary: NodeID, replicas: [NodeID], inSync: [LogMember], minInSync: Int) {
+    package init(
+        topic: String, epoch: LogEpoch, primary: NodeID, replicas: [NodeID], target: [NodeID] = [],
+        inSync: [LogMember], minInSync: Int
+    ) {
+        self.topic = topic
         self.epoch = epoch
         self.primary = primary
         self.replicas = replicas
+        self.target = target
         self.inSync = inSync
         self.minInSync = minInSync
     }
@@ -72,11 +81,13 @@ package struct PartitionConfiguration: Hashable, Sendable {
 
     /// The bytes kept in the register.
     package var encoded: [UInt8] {
-        var writer = ByteWriter(capacity: 64)
+        var writer = ByteWriter(capacity: 128)
+        writer.text(topic)
         writer.integer(epoch)
         writer.integer(primary.rawValue)
         writer.integer(UInt16(minInSync))
         writer.list(replicas) { $0.integer($1.rawValue) }
+        writer.list(target) { $0.integer($1.rawValue) }
         writer.list(inSync) {
             $0.integer($1.node.rawValue)
             $0.integer($1.logID)
@@ -88,70 +99,34 @@ package struct PartitionConfiguration: Hashable, Sendable {
     package init?(_ bytes: [UInt8]) {
         let read: PartitionConfiguration? = bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
-            guard let epoch: LogEpoch = try? reader.integer("epoch"),
-                let primary: UInt64 = try? reader.integer("primary"),
-                let minInSync: UInt16 = try? reader.integer("min in-sync"),
-                let replicas = try? reader.list(
-                    "replicas", max: WireLimits.ringMembersMax, minBytes: 8,
-                    { reader throws(WireError) in
-                        NodeID(try reader.integer("replica"))
-                    }),
-                let inSync = try? reader.list(
-                    "in-sync set", max: WireLimits.ringMembersMax, minBytes: 16,
-                    { reader throws(WireError) in
-                        let node = NodeID(try reader.integer("node"))
-                        return LogMember(node: node, logID: try reader.integer("log id"))
-                    })
-            else { return nil }
-            return PartitionConfiguration(
-                epoch: epoch, primary: NodeID(primary), replicas: replicas, inSync: inSync, minInSync: Int(minInSync))
+            return try? PartitionConfiguration(from: &reader)
         }
         guard let read else { return nil }
         self = read
     }
+
+    private init(from reader: inout ByteReader) throws(WireError) {
+        topic = try reader.text("topic")
+        epoch = try reader.integer("epoch")
+        primary = NodeID(try reader.integer("primary"))
+        minInSync = Int(try reader.integer("min in-sync", as: UInt16.self))
+        replicas = try reader.nodes("replicas")
+        target = try reader.nodes("target")
+        inSync = try reader.list("in-sync set", max: WireLimits.ringMembersMax, minBytes: 16) {
+            reader throws(WireError) in
+            let node = NodeID(try reader.integer("node"))
+            return LogMember(node: node, logID: try reader.integer("log id"))
+        }
+    }
+
+    /// Where the replicas should be, the preferred primary first.
+    package var wanted: [NodeID] { target.isEmpty ? replicas : target }
 }
 
-/// A topic's own register: its life and how it is kept.
-package struct TopicRegister: Hashable, Sendable {
-    /// Its name.
-    package var name: String
-    /// Its life.
-    package var id: TopicID
-    /// How it is kept.
-    package var configuration: TopicConfiguration
-
-    /// The register of a topic.
-    package static func key(_ name: String) -> Key { .system("topic/\(name)") }
-
-    /// What the registers of all topics begin with.
-    package static let keyPrefix = Key.system("topic/").bytes
-
-    /// Puts a topic together.
-    package init(name: String, id: TopicID, configuration: TopicConfiguration) {
-        self.name = name
-        self.id = id
-        self.configuration = configuration
-    }
-
-    /// The bytes kept in the register.
-    package var encoded: [UInt8] {
-        var writer = ByteWriter(capacity: 64)
-        writer.text(name)
-        writer.integer(id.rawValue)
-        configuration.encode(into: &writer)
-        return writer.bytes
-    }
-
-    /// Reads the bytes of a register; nil when they are not a topic.
-    package init?(_ bytes: [UInt8]) {
-        let read: TopicRegister? = bytes.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
-            guard let name = try? reader.text("topic"), let id: UInt64 = try? reader.integer("topic id"),
-                let configuration = try? TopicConfiguration(from: &reader)
-            else { return nil }
-            return TopicRegister(name: name, id: TopicID(id), configuration: configuration)
+extension ByteReader {
+    fileprivate mutating func nodes(_ field: StaticString) throws(WireError) -> [NodeID] {
+        try list(field, max: WireLimits.ringMembersMax, minBytes: 8) { reader throws(WireError) in
+            NodeID(try reader.integer("node"))
         }
-        guard let read else { return nil }
-        self = read
     }
 }

@@ -13,6 +13,10 @@ package struct ReplicaLog: Hashable, Sendable {
     package private(set) var epochs: [EpochStart]
     /// Bytes of its batches.
     package private(set) var bytes: UInt64
+    /// When the last batch was appended by its primary, in milliseconds since 1970; 0 for an empty log.
+    package private(set) var appendedMs: UInt64
+    /// The last batches of each producer.
+    package var producers: ProducerTable
 
     /// An empty log.
     package init(facts: LogFacts) {
@@ -20,6 +24,8 @@ package struct ReplicaLog: Hashable, Sendable {
         end = facts.firstOffset
         epochs = []
         bytes = 0
+        appendedMs = 0
+        producers = ProducerTable()
     }
 
     /// A log found at start.
@@ -28,6 +34,8 @@ package struct ReplicaLog: Hashable, Sendable {
         end = recovered.endOffset
         epochs = recovered.epochs
         bytes = recovered.bytes
+        appendedMs = recovered.appendedMs
+        producers = recovered.producers
     }
 
     /// The epoch of the batch that holds `offset`; nil outside of the log.
@@ -51,20 +59,25 @@ package struct ReplicaLog: Hashable, Sendable {
 
     /// Compares an append with this log. Truncation begins at the first offset where the epochs differ, never at a high
     /// watermark.
-    package func match(previousEnd: Offset, previousEpoch: LogEpoch, batches: [RecordBatch]) -> Match {
+    package func match(_ append: Append) -> Match {
+        let previousEnd = append.previousEnd
         guard previousEnd <= end else { return .differs(tryAt: end) }
-        if previousEnd > facts.firstOffset, epoch(endingAt: previousEnd) != previousEpoch {
+        // Of what stands before its first offset the primary knows nothing, and there is nothing to compare.
+        if previousEnd > max(facts.firstOffset, append.firstOffset),
+            epoch(endingAt: previousEnd) != append.previousEpoch
+        {
             // All of the epoch that stands here is in doubt: go back to where it begins.
             let start = epochs.last { $0.start < previousEnd }?.start ?? facts.firstOffset
-            return .differs(tryAt: start)
+            return .differs(tryAt: max(start, facts.firstOffset))
         }
-        for (index, batch) in batches.enumerated() {
+        for (index, batch) in append.batches.enumerated() where batch.endOffset > facts.firstOffset {
             if batch.baseOffset == end { return .agrees(truncateTo: nil, from: index) }
-            guard epoch(at: batch.baseOffset) == batch.epoch else {
+            if Mutation.duplicateOffsetUnchecked.isOn, batch.endOffset <= end { continue }
+            guard batch.endOffset <= end, epoch(at: batch.baseOffset) == batch.epoch else {
                 return .agrees(truncateTo: batch.baseOffset, from: index)
             }
         }
-        return .agrees(truncateTo: nil, from: batches.count)
+        return .agrees(truncateTo: nil, from: append.batches.count)
     }
 
     /// Adds a batch at the end.
@@ -73,12 +86,30 @@ package struct ReplicaLog: Hashable, Sendable {
         if epochs.last?.epoch != batch.epoch { epochs.append(EpochStart(epoch: batch.epoch, start: batch.baseOffset)) }
         end = batch.endOffset
         bytes += UInt64(batch.encodedCount)
+        appendedMs = max(appendedMs, batch.appendedMs)
+        producers.append(batch)
     }
 
-    /// Cuts everything from an offset on.
-    package mutating func truncate(to offset: Offset) {
+    /// Cuts everything from an offset on: so many bytes of batches. Returns producers of which nothing is remembered any
+    /// more, though there may be earlier batches of theirs.
+    package mutating func truncate(to offset: Offset, bytes cut: UInt64) -> [UInt64] {
         precondition(offset <= end, "cut at \(offset) beyond the end \(end)")
         end = offset
+        bytes -= min(bytes, cut)
         while let last = epochs.last, last.start >= offset { epochs.removeLast() }
+        return Mutation.producerTableNotCut.isOn ? [] : producers.truncate(to: offset)
+    }
+
+    /// Retention has passed everything below an offset: so many bytes of batches.
+    package mutating func trim(to offset: Offset, bytes cut: UInt64) {
+        guard offset > facts.firstOffset else { return }
+        facts.firstOffset = offset
+        end = max(end, offset)
+        bytes -= min(bytes, cut)
+        if end == offset {
+            epochs = []
+        } else {
+            while epochs.count >= 2, epochs[1].start <= offset { epochs.removeFirst() }
+        }
     }
 }

@@ -5,74 +5,101 @@ struct ProcedureID: Hashable {
     let rawValue: UInt64
 }
 
-/// Creating or describing topics.
+/// Creating, changing, deleting or describing topics.
 struct TopicProcedure {
+    /// What it is for.
+    enum Aim {
+        case describe
+        /// To make the topic unless it exists.
+        case create(TopicConfiguration)
+        /// To add partitions, and to keep the records in another way.
+        case alter(TopicConfiguration)
+        case delete
+    }
+
     /// What is being waited for.
     enum Stage {
-        /// The topic's register; `creating` when it may be made.
+        /// The topic's register.
         case readTopic
-        case createTopic
+        /// Its first value, or another one.
+        case writeTopic
+        /// Its end.
+        case deleteTopic
         /// Pages of topics, of all of them.
         case listTopics
         /// Pages of partitions.
         case listPartitions
         /// Registers of partitions that were missing.
         case createPartitions(left: Int)
+        /// Registers of partitions that go.
+        case deletePartitions(left: Int)
     }
 
     let channel: ChannelID
     let request: RequestID
     /// Empty for all topics.
     let name: String
-    /// How to make it, when it may be made.
-    let creating: TopicConfiguration?
+    let aim: Aim
     var stage: Stage
     var topics: [TopicRegister] = []
     var partitions: [(id: PartitionID, configuration: PartitionConfiguration)] = []
     var hasCreatedPartitions = false
+    /// How often somebody else has changed the topic in between.
+    var collisions = 0
+
+    /// How many of them are borne.
+    static let collisionsMax = 8
+
+    var isDelete: Bool { if case .delete = aim { true } else { false } }
 }
 
 extension Node {
     /// Makes a topic, or finds the existing one.
     mutating func createTopic(_ request: CreateTopic, for channel: ChannelID, _ id: RequestID) {
-        let isPlain = request.name.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2E
-                || byte == 0x5F || byte == 0x2D
-        }
-        guard !request.name.isEmpty, isPlain else {
-            return refuse(
-                channel, id, .invalid,
-                "a topic's name is 1 to \(WireLimits.nameBytesMax) letters, digits, '.', '_' or '-', found '\(request.name)'"
-            )
-        }
-        begin(
-            TopicProcedure(
-                channel: channel, request: id, name: request.name, creating: request.configuration, stage: .readTopic))
+        begin(.create(request.configuration), request.name, channel, id)
+    }
+
+    /// Changes how a topic is kept.
+    mutating func alterTopic(_ request: CreateTopic, for channel: ChannelID, _ id: RequestID) {
+        begin(.alter(request.configuration), request.name, channel, id)
+    }
+
+    /// Deletes a topic with all its records.
+    mutating func deleteTopic(_ name: String, for channel: ChannelID, _ id: RequestID) {
+        begin(.delete, name, channel, id)
     }
 
     /// Tells about one topic, or all by an empty name.
     mutating func describeTopics(_ name: String, for channel: ChannelID, _ id: RequestID) {
-        begin(
-            TopicProcedure(
-                channel: channel, request: id, name: name, creating: nil, stage: name.isEmpty ? .listTopics : .readTopic
-            ))
+        begin(.describe, name, channel, id)
     }
 
-    private mutating func begin(_ procedure: TopicProcedure) {
+    private mutating func begin(_ aim: TopicProcedure.Aim, _ name: String, _ channel: ChannelID, _ request: RequestID) {
+        let isPlain = name.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2E
+                || byte == 0x5F || byte == 0x2D
+        }
+        let isListing: Bool = if case .describe = aim { name.isEmpty } else { false }
+        guard isPlain, isListing || !name.isEmpty else {
+            return refuse(
+                channel, request, .invalid,
+                "a topic's name is 1 to \(WireLimits.nameBytesMax) letters, digits, '.', '_' or '-', found '\(name)'")
+        }
         guard procedures.count < limits.operationsMax else {
             counters.overloaded += 1
-            return refuse(
-                procedure.channel, procedure.request, .overloaded,
-                "too many requests about topics: try again after a pause")
+            return refuse(channel, request, .overloaded, "too many requests about topics: try again after a pause")
         }
         nextProcedure += 1
         let id = ProcedureID(rawValue: nextProcedure)
-        procedures[id] = procedure
-        if procedure.name.isEmpty {
-            list(TopicRegister.keyPrefix, after: [], id)
-        } else {
-            start(.read(.quorum), key: TopicRegister.key(procedure.name), for: .topic(id, step: 0))
-        }
+        procedures[id] = TopicProcedure(
+            channel: channel, request: request, name: name, aim: aim, stage: isListing ? .listTopics : .readTopic)
+        if isListing { list(TopicRegister.keyPrefix, after: [], id) } else { readTopic(id) }
+    }
+
+    private mutating func readTopic(_ id: ProcedureID) {
+        guard let name = procedures[id]?.name else { return }
+        procedures[id]?.stage = .readTopic
+        start(.read(.quorum), key: TopicRegister.key(name), for: .topic(id, step: 0))
     }
 
     private mutating func list(_ prefix: [UInt8], after: [UInt8], _ id: ProcedureID) {
@@ -84,12 +111,15 @@ extension Node {
         guard let procedure = procedures[id] else { return }
         if case .failed(let code, let detail) = result {
             procedures[id] = nil
-            // Making a topic again is harmless: the same name finds what has been made.
+            // Asking again is harmless: what has been made or deleted is found so.
             return refuse(procedure.channel, procedure.request, code == .outcomeUnknown ? .notReady : code, detail)
         }
         switch (procedure.stage, result) {
         case (.readTopic, .read(let accepted)): topicRead(id, accepted?.cell)
-        case (.createTopic, .written(let answer)): topicCreated(id, answer)
+        case (.writeTopic, .written(let answer)): topicWritten(id, answer)
+        case (.deleteTopic, .written(let answer)):
+            // Somebody else has changed it meanwhile: what is to be deleted is looked at again.
+            if answer.applied { listPartitions(id) } else { collide(id) }
         case (.listTopics, .scanned(let page)):
             procedures[id]?.topics += page.items.compactMap { item in
                 if case .value(let bytes) = item.cell.content { TopicRegister(bytes) } else { nil }
@@ -105,45 +135,90 @@ extension Node {
                 procedures[id]?.partitions.append((partition, configuration))
             }
             if let after = page.resumeAfter { return list(partitionPrefix(id), after: after, id) }
-            partitionsListed(id)
+            if procedure.isDelete { deletePartitions(id) } else { partitionsListed(id) }
         case (.createPartitions(let left), .written):
             procedures[id]?.stage = .createPartitions(left: left - 1)
             if left == 1 { listPartitions(id) }
+        case (.deletePartitions(let left), .written):
+            procedures[id]?.stage = .deletePartitions(left: left - 1)
+            if left == 1 { partitionsDeleted(id) }
         default: break
         }
     }
 
     private mutating func topicRead(_ id: ProcedureID, _ cell: Cell?) {
         guard let procedure = procedures[id] else { return }
-        if let cell, case .value(let bytes) = cell.content, let topic = TopicRegister(bytes) {
-            procedures[id]?.topics = [topic]
-            return listPartitions(id)
-        }
-        guard let configuration = procedure.creating else {
+        var found: TopicRegister?
+        if let cell, case .value(let bytes) = cell.content { found = TopicRegister(bytes) }
+        if let found { procedures[id]?.topics = [found] }
+        switch (procedure.aim, found, cell?.version) {
+        case (.describe, _?, _), (.create, _?, _): listPartitions(id)
+        case (.describe, nil, _):
             procedures[id] = nil
-            return reply(procedure.channel, procedure.request, .topics(Topics(topics: [])))
+            reply(procedure.channel, procedure.request, .topics(Topics(topics: [])))
+        case (.create(let configuration), nil, _):
+            let topic = TopicRegister(name: procedure.name, id: freshTopicID(), configuration: configuration)
+            write(topic, if: .absent, id)
+        case (.alter(let configuration), let found?, let version?):
+            guard configuration.partitions >= found.configuration.partitions else {
+                procedures[id] = nil
+                return refuse(
+                    procedure.channel, procedure.request, .invalid,
+                    "topic '\(found.name)' has \(found.configuration.partitions) partitions; they can become more, not \(configuration.partitions)"
+                )
+            }
+            guard configuration != found.configuration else { return listPartitions(id) }
+            write(
+                TopicRegister(name: found.name, id: found.id, configuration: configuration), if: .version(version), id)
+        case (.delete, _?, let version?):
+            procedures[id]?.stage = .deleteTopic
+            start(
+                .write(.delete(condition: .version(version)), .serial), key: TopicRegister.key(procedure.name),
+                for: .topic(id, step: 0))
+        case (.delete, nil, _):
+            procedures[id] = nil
+            reply(procedure.channel, procedure.request, .deleted)
+        default:
+            procedures[id] = nil
+            refuse(procedure.channel, procedure.request, .unknownTopic, "there is no topic '\(procedure.name)'")
         }
+    }
+
+    private mutating func freshTopicID() -> TopicID {
         // Unique by time and node; the random seed keeps it so when a clock was set back between two runs.
         var writer = ByteWriter(capacity: 16)
         writer.ballot(Ballot(time: clock.now(physicalMs: time.wallMs), node: identity.id))
-        let topicID = TopicID(XXH64.hash(writer.bytes, seed: random.next()))
-        let topic = TopicRegister(name: procedure.name, id: topicID, configuration: configuration)
-        procedures[id]?.topics = [topic]
-        procedures[id]?.stage = .createTopic
-        start(
-            .write(.put(value: topic.encoded, ttlMs: nil, condition: .absent), .serial),
-            key: TopicRegister.key(procedure.name),
-            for: .topic(id, step: 0))
+        return TopicID(XXH64.hash(writer.bytes, seed: random.next()))
     }
 
-    private mutating func topicCreated(_ id: ProcedureID, _ answer: WriteAnswer) {
-        if !answer.applied, let cell = answer.current, case .value(let bytes) = cell.content,
-            let topic = TopicRegister(bytes)
-        {
+    private mutating func write(_ topic: TopicRegister, if condition: Condition, _ id: ProcedureID) {
+        procedures[id]?.topics = [topic]
+        procedures[id]?.stage = .writeTopic
+        start(
+            .write(.put(value: topic.encoded, ttlMs: nil, condition: condition), .serial),
+            key: TopicRegister.key(topic.name), for: .topic(id, step: 0))
+    }
+
+    private mutating func topicWritten(_ id: ProcedureID, _ answer: WriteAnswer) {
+        guard !answer.applied else { return listPartitions(id) }
+        guard case .create? = procedures[id]?.aim else { return collide(id) }
+        if let cell = answer.current, case .value(let bytes) = cell.content, let topic = TopicRegister(bytes) {
             // Somebody else was faster; theirs is the topic.
             procedures[id]?.topics = [topic]
         }
         listPartitions(id)
+    }
+
+    private mutating func collide(_ id: ProcedureID) {
+        guard let procedure = procedures[id] else { return }
+        guard procedure.collisions < TopicProcedure.collisionsMax else {
+            procedures[id] = nil
+            return refuse(
+                procedure.channel, procedure.request, .notReady,
+                "topic '\(procedure.name)' is being changed by others: try again after a pause")
+        }
+        procedures[id]?.collisions += 1
+        readTopic(id)
     }
 
     private func partitionPrefix(_ id: ProcedureID) -> [UInt8] {
@@ -173,6 +248,38 @@ extension Node {
             .topics(Topics(topics: procedure.topics.map { describe($0, byTopic[$0.id] ?? []) })))
     }
 
+    // MARK: Deleting
+
+    /// The topic is gone. Its partitions' registers go too; a node that dies meanwhile leaves the rest to the primaries,
+    /// who look at the topic every now and then.
+    private mutating func deletePartitions(_ id: ProcedureID) {
+        guard let procedure = procedures[id] else { return }
+        procedures[id]?.stage = .deletePartitions(left: procedure.partitions.count)
+        guard !procedure.partitions.isEmpty else { return partitionsDeleted(id) }
+        for entry in procedure.partitions {
+            start(
+                .write(.delete(condition: .none), .serial), key: PartitionConfiguration.key(entry.id),
+                for: .topic(id, step: Int(entry.id.index)))
+        }
+    }
+
+    private mutating func partitionsDeleted(_ id: ProcedureID) {
+        guard let procedure = procedures.removeValue(forKey: id) else { return }
+        for entry in procedure.partitions {
+            let news = Reconfigured(partition: entry.id)
+            for node in entry.configuration.replicas {
+                if node == identity.id {
+                    receive(news)
+                } else {
+                    outputs.append(.send(node, .oneWay, .reconfigured(news)))
+                }
+            }
+        }
+        reply(procedure.channel, procedure.request, .deleted)
+    }
+
+    // MARK: Making partitions
+
     /// Places the partitions: replicas follow the partition's token on the ring, and the first one, the nominated
     /// primary, goes round among them.
     private mutating func createPartitions(_ id: ProcedureID, _ topic: TopicRegister, _ missing: [UInt32]) {
@@ -189,7 +296,7 @@ extension Node {
             let minInSync =
                 topic.configuration.minInSync > 0 ? min(Int(topic.configuration.minInSync), wanted) : wanted / 2 + 1
             let configuration = PartitionConfiguration(
-                epoch: 0, primary: replicas[0], replicas: replicas,
+                topic: topic.name, epoch: 0, primary: replicas.first { !isGone($0) } ?? replicas[0], replicas: replicas,
                 inSync: replicas.map { LogMember.first($0, of: partition) },
                 minInSync: minInSync)
             start(

@@ -11,6 +11,8 @@ enum OperationOrigin {
     case partition(PartitionID, PartitionStep)
     /// A topic being created or described.
     case topic(ProcedureID, step: Int)
+    /// A topic whose partitions are led here, and that may be gone.
+    case topicReview(TopicID)
     /// A change of the ring.
     case ring(RingStep)
     /// A page that is copied, of a run of the copying.

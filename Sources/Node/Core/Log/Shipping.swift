@@ -1,0 +1,168 @@
+import Wire
+
+/// How many bytes may go to replicas that have to catch up: live traffic keeps its latency.
+struct CatchUpBudget {
+    private var bytes = 0
+    private var filledMs: UInt64?
+
+    /// Lets what time has brought in; never more than a second's worth.
+    mutating func refill(nowMs: UInt64, bytesPerSecond: Int) {
+        let passed = min(1_000, nowMs - (filledMs ?? nowMs - min(nowMs, 1_000)))
+        bytes = min(bytesPerSecond, bytes + bytesPerSecond * Int(passed) / 1_000)
+        filledMs = nowMs
+    }
+
+    /// Whether something may be sent.
+    var isOpen: Bool { bytes > 0 }
+
+    /// Something was sent.
+    mutating func spend(_ count: Int) { bytes -= count }
+}
+
+/// The primary ships its log to the secondaries.
+extension Node {
+    /// Sends a follower what it lacks, as far as its window allows. `fresh` is the batch just appended, which spares the
+    /// store when it is what comes next.
+    mutating func ship(_ partition: Partition, _ primary: Primary, _ index: Int, fresh: RecordBatch? = nil) {
+        guard let end = partition.log?.end, isReachable(primary.followers[index].node) else { return }
+        let follower = primary.followers[index]
+        if follower.isProbing {
+            guard time.monotonicMs >= follower.lastSentMs + limits.appendHeartbeatMs || follower.lastSentMs == 0 else {
+                return
+            }
+            return send([], to: index, partition, primary)
+        }
+        if let fresh, fresh.baseOffset == follower.next, follower.inFlightBytes < limits.appendWindowBytes {
+            return send([fresh], to: index, partition, primary)
+        }
+        // Who is not in the set holds nobody up.
+        let isThrottled = !primary.configuration.inSync.contains {
+            $0.node == follower.node && $0.logID == follower.logID
+        }
+        while primary.followers[index].next < end, primary.followers[index].inFlightBytes < limits.appendWindowBytes {
+            guard !isThrottled || catchUpBudget.isOpen else {
+                counters.catchUpsThrottled += 1
+                return
+            }
+            do throws(StoreError) {
+                let batches = try store.batches(
+                    partition.id, from: primary.followers[index].next, limit: end, bytesMax: limits.appendBytesMax)
+                guard !batches.isEmpty else { return }
+                if isThrottled { catchUpBudget.spend(batches.reduce(0) { $0 + $1.encodedCount }) }
+                send(batches, to: index, partition, primary)
+            } catch {
+                counters.storeErrors += 1
+                return note(.error, "\(identity.name) cannot read partition \(partition.id) to ship it: \(error)")
+            }
+        }
+    }
+
+    private mutating func send(_ batches: [RecordBatch], to index: Int, _ partition: Partition, _ primary: Primary) {
+        guard let log = partition.log else { return }
+        let first = log.facts.firstOffset
+        let previousEnd = max(first, batches.first?.baseOffset ?? primary.followers[index].next)
+        let append = Append(
+            partition: partition.id, epoch: primary.epoch, previousEnd: previousEnd,
+            previousEpoch: log.epoch(endingAt: previousEnd) ?? 0, highWatermark: primary.highWatermark,
+            firstOffset: first, producers: positions(log, batches, previousEnd), batches: batches)
+        outputs.append(.send(primary.followers[index].node, .oneWay, .append(append)))
+        if let last = batches.last { primary.followers[index].next = last.endOffset }
+        primary.followers[index].inFlightBytes += batches.reduce(0) { $0 + $1.encodedCount }
+        primary.followers[index].lastSentMs = time.monotonicMs
+    }
+
+    /// What the batches themselves do not tell of producers: what retention has taken, to whom begins at the first offset,
+    /// and what compaction has taken.
+    private func positions(_ log: ReplicaLog, _ batches: [RecordBatch], _ previousEnd: Offset) -> [ProducerPosition] {
+        guard let last = batches.last, !log.producers.isEmpty else { return [] }
+        if batches.contains(where: \.isSparse) { return log.producers.last(below: last.endOffset) }
+        return previousEnd == log.facts.firstOffset && previousEnd > 0 ? log.producers.last(below: previousEnd) : []
+    }
+
+    /// What was in flight may be lost: looks again for where the logs agree.
+    mutating func restartShipping(_ partition: Partition, _ primary: Primary, _ index: Int) {
+        guard let end = partition.log?.end else { return }
+        primary.followers[index].next = end
+        primary.followers[index].inFlightBytes = 0
+        primary.followers[index].isProbing = true
+        primary.followers[index].lastSentMs = 0
+        ship(partition, primary, index)
+    }
+
+    /// A follower has answered.
+    mutating func receive(_ appended: Appended, from node: NodeID) {
+        guard let partition = partitions[appended.partition], let primary = partition.primary,
+            let end = partition.log?.end
+        else { return }
+        if appended.epoch > primary.epoch {
+            return stepDown(partition.id, because: "\(name(of: node)) knows epoch \(appended.epoch)")
+        }
+        guard appended.epoch == primary.epoch || Mutation.answerEpochUnchecked.isOn,
+            let index = primary.followers.firstIndex(where: { $0.node == node })
+        else { return }
+        var follower = primary.followers[index]
+        if follower.logID != appended.logID {
+            // Another log: what the former one held says nothing about this one.
+            follower.logID = appended.logID
+            follower.acknowledged = 0
+        }
+        follower.lastAnsweredMs = time.monotonicMs
+        if appended.matched {
+            follower.take(acknowledged: min(appended.end, end))
+        } else {
+            follower.isProbing = true
+            follower.next = min(appended.end, follower.next > 0 ? follower.next - 1 : 0, end)
+            follower.inFlightBytes = 0
+            follower.lastSentMs = 0
+        }
+        primary.followers[index] = follower
+        ship(partition, primary, index)
+        advanceHighWatermark(partition)
+    }
+
+    // MARK: Time
+
+    mutating func tickPrimary(_ partition: Partition) {
+        guard let primary = partition.primary else { return }
+        expireFetches(partition, primary)
+        expireProduces(primary)
+        for index in primary.followers.indices { tickFollower(partition, primary, index) }
+        reviewInSyncSet(partition, primary)
+        if store.readOnlyReason != nil { resign(partition, because: "its disk takes no writes") }
+        guard partition.isPrimary else { return }
+        reviewTopic(of: partition, primary)
+    }
+
+    private mutating func tickFollower(_ partition: Partition, _ primary: Primary, _ index: Int) {
+        let now = time.monotonicMs
+        let follower = primary.followers[index]
+        if follower.acknowledged < follower.next, now >= follower.lastAnsweredMs + limits.appendResendMs,
+            now >= follower.lastSentMs + limits.appendResendMs
+        {
+            restartShipping(partition, primary, index)
+        } else if follower.next < partition.log?.end ?? 0 || follower.isProbing {
+            ship(partition, primary, index)
+        } else if now >= follower.lastSentMs + limits.appendHeartbeatMs, isReachable(follower.node) {
+            send([], to: index, partition, primary)
+        }
+    }
+}
+
+extension Follower {
+    /// The follower has what the primary has up to `end`, which is within the primary's log.
+    fileprivate mutating func take(acknowledged end: Offset) {
+        let before = acknowledged
+        acknowledged = max(before, end)
+        if isProbing {
+            isProbing = false
+            next = end
+            inFlightBytes = 0
+        }
+        if acknowledged >= next {
+            inFlightBytes = 0
+        } else if acknowledged > before, next > before {
+            // In proportion: the sizes of the batches between are not remembered.
+            inFlightBytes = Int(Double(inFlightBytes) * Double(next - acknowledged) / Double(next - before))
+        }
+    }
+}

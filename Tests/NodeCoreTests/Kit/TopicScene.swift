@@ -1,0 +1,117 @@
+import NodeCore
+import Simulation
+import Testing
+import Wire
+
+/// Three nodes and a topic of one partition, and what its clients do.
+final class TopicScene {
+    private struct NoTopic: Error {}
+    private struct NotPublished: Error {}
+
+    let cluster: VirtualCluster
+    private(set) var topic: TopicInfo
+    private var client = 1_000
+
+    var partition: PartitionID { PartitionID(topic: topic.id, index: 0) }
+
+    init(_ configuration: TopicConfiguration = TopicConfiguration(partitions: 1), limits: CoreLimits = CoreLimits())
+        throws
+    {
+        cluster = VirtualCluster(count: 3, limits: limits)
+        let cluster = cluster
+        #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })
+        topic = TopicInfo(name: "", id: TopicID(0), configuration: configuration, partitions: [])
+        topic = try #require(try created(configuration))
+    }
+
+    /// Makes the topic, or finds it.
+    func created(_ configuration: TopicConfiguration) throws -> TopicInfo? {
+        guard case .topics(let topics)? = ask(0, .createTopic(CreateTopic(name: "t", configuration: configuration)))
+        else { throw NoTopic() }
+        return topics.topics.first
+    }
+
+    /// Asks a node and waits for its answer.
+    func ask(_ node: Int, _ message: Message, withinMs: UInt64 = 5_000) -> Message? {
+        client += 1
+        let number = client
+        cluster.request(number, to: node, message)
+        _ = cluster.run(forMs: withinMs) { [cluster] in cluster.answer(of: number) != nil }
+        return cluster.answer(of: number)
+    }
+
+    /// A batch of records of these values.
+    func batch(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0) throws -> RecordBatch {
+        try RecordBatch(
+            records: values.map { Record(key: Array("k\($0)".utf8), value: Array($0.utf8), timestampMs: 0) },
+            producerID: producer, sequence: sequence)
+    }
+
+    /// What a publish at a node came to.
+    func publish(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0, at node: Int) throws -> Message? {
+        ask(
+            node,
+            .produce(Produce(partition: partition, batch: try batch(values, producer: producer, sequence: sequence))))
+    }
+
+    /// Publishes at whoever is primary; returns the offset.
+    @discardableResult
+    func publish(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0) throws -> Offset {
+        for _ in 0..<40 {
+            for node in 0..<3 where cluster.nodes[node] != nil {
+                if case .produced(let answer)? = try publish(values, producer: producer, sequence: sequence, at: node) {
+                    return answer.baseOffset
+                }
+            }
+            cluster.run(forMs: 250)
+        }
+        throw NotPublished()
+    }
+
+    /// The first answer of a primary that is not a refusal.
+    func askPrimary(_ message: Message) -> Message? {
+        var last: Message?
+        for _ in 0..<40 {
+            for node in 0..<3 where cluster.nodes[node] != nil {
+                last = ask(node, message)
+                if let last, !last.isRefusal { return last }
+            }
+            cluster.run(forMs: 250)
+        }
+        return last
+    }
+
+    /// The values from an offset on, and the first offset left.
+    func fetched(from offset: Offset) throws -> (values: [String], first: Offset)? {
+        let fetch = Fetch(partition: partition, offset: offset, bytesMax: 8 << 20, waitMs: 0)
+        guard case .fetched(let answer)? = askPrimary(.fetch(fetch)) else { return nil }
+        let values = try answer.batches.flatMap { try $0.entries() }.filter { $0.offset >= offset }
+        return (values.map { String(decoding: $0.record.value, as: UTF8.self) }, answer.firstOffset)
+    }
+
+    /// Where something is.
+    func find(_ query: OffsetQuery) -> OffsetAnswer? {
+        guard
+            case .offsetAnswer(let answer)? = askPrimary(
+                .offsetRequest(OffsetRequest(partition: partition, query: query)))
+        else { return nil }
+        return answer
+    }
+
+    /// The node that is primary now.
+    var primary: Int? {
+        guard case .topics(let topics)? = ask(firstUp, .describeTopics(DescribeTopics(name: "t"))),
+            let info = topics.topics.first?.partitions.first
+        else { return nil }
+        return Int(info.primary.rawValue) - 1
+    }
+
+    private var firstUp: Int { cluster.nodes.firstIndex { $0 != nil } ?? 0 }
+}
+
+extension Message {
+    fileprivate var isRefusal: Bool { if case .error = self { true } else { false } }
+
+    /// The code of a refusal.
+    var refusal: ErrorCode? { if case .error(let error) = self { error.code } else { nil } }
+}
