@@ -420,7 +420,7 @@ MESSAGES = {
     54: ("produced", Struct(base_offset=U64), KEYS_MAX),
     55: ("fetch", Struct(partition=PARTITION, offset=U64, bytes_max=U32, wait_ms=Int("I", 0, 30_000)), KEYS_MAX),
     56: ("fetched", Struct(epoch=U32, high_watermark=U64, first_offset=U64, batches=List(BATCH)), FRAME_MAX),
-    57: ("offsetRequest", Struct(partition=PARTITION, kind=Int("B", 1, 4), argument=U64), 64),
+    57: ("offsetRequest", Struct(partition=PARTITION, kind=Int("B", 1, 5), argument=U64), 64),
     58: ("offsetAnswer", Struct(epoch=U32, offset=U64, high_watermark=U64, first_offset=U64, appended_ms=U64), 64),
     59: ("alterTopic", Struct(name=Text(), configuration=TOPIC_CONFIGURATION), KEYS_MAX),
     64: ("prepare", Struct(key=KEY, ballot=BALLOT), KEYS_MAX),

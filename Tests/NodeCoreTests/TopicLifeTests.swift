@@ -137,6 +137,9 @@ import Wire
         #expect(scene.find(.last(1))?.offset == 2)
         #expect(scene.find(.last(100))?.offset == 0)
         #expect(scene.find(.time(0))?.offset == 0)
+        #expect(scene.find(.offset(1))?.offset == 1)
+        #expect(scene.find(.offset(9))?.offset == 3)
+        #expect(scene.find(.offset(2))?.appendedMs ?? 0 > between)
         #expect(scene.find(.time(between))?.offset == 2)
         #expect(scene.find(.time(between + 1_000_000))?.offset == 3)
     }

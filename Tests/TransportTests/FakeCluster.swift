@@ -103,6 +103,8 @@ final class FakeStore: Sendable {
         var topics: [String: TopicInfo] = [:]
         var logs: [PartitionID: [RecordBatch]] = [:]
         var firstOffsets: [PartitionID: Offset] = [:]
+        /// The last batch of each producer.
+        var producers: [PartitionID: [UInt64: ProducerPosition]] = [:]
         var epochs: [PartitionID: LogEpoch] = [:]
         var doubted: [NodeID] = []
         /// Nodes that have left: id, name, address.
@@ -383,9 +385,16 @@ final class FakeNode: ConnectionDelegate {
         store.state.withLock { state in
             if let refusal = isPrimary(request.partition, state) { return refusal }
             var batch = request.batch
+            if batch.producerID != 0 {
+                let last = state.producers[request.partition]?[batch.producerID]
+                if let last, last.sequence == batch.sequence { return .produced(Produced(baseOffset: last.baseOffset)) }
+                let next = last.map { $0.sequence + UInt64($0.count) } ?? 0
+                guard batch.sequence == next else { return refusal(.sequenceGap) }
+            }
             batch.baseOffset = state.logs[request.partition]?.last?.endOffset ?? 0
             batch.epoch = 1
             state.logs[request.partition, default: []].append(batch)
+            state.producers[request.partition, default: [:]][batch.producerID] = ProducerPosition(of: batch)
             return .produced(Produced(baseOffset: batch.baseOffset))
         }
     }
@@ -395,8 +404,8 @@ final class FakeNode: ConnectionDelegate {
             if let refusal = isPrimary(request.partition, state) { return refusal }
             let log = state.logs[request.partition] ?? []
             let first = state.firstOffsets[request.partition] ?? 0
-            if request.offset < first { return refusal(.offsetOutOfRange) }
-            let batches = log.filter { $0.endOffset > request.offset }.prefix(3)
+            let isGone = request.offset < first
+            let batches = isGone ? [] : log.filter { $0.endOffset > request.offset }.prefix(3)
             return .fetched(
                 Fetched(
                     epoch: state.epochs[request.partition] ?? 1, highWatermark: log.last?.endOffset ?? 0,

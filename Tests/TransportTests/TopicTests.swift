@@ -88,15 +88,58 @@ import Wire
         await cluster.stop()
     }
 
-    @Test func aLostPublishIsUnknownAndNotRepeated() async throws {
+    @Test func aPublishWhoseAnswerIsLostIsSentAgainAndKeptOnce() async throws {
         let cluster = try await FakeCluster.start(1)
         let topic = cluster.store.makeTopic("t", partitions: 1)
-        cluster.nodes[0].script { message in if case .produce = message { .doAndDrop } else { nil } }
+        let losses = Mutex(2)
+        cluster.nodes[0].script { message in
+            guard case .produce = message,
+                losses.withLock({ left in
+                    left -= 1
+                    return left >= 0
+                })
+            else { return nil }
+            return .doAndDrop
+        }
         try await cluster.withClient { client in
+            let first = try await client.publish("t", [record("a")])
+            let second = try await client.publish("t", [record("b")])
+            #expect(first + second == (0..<2).map { RecordPosition(partition: 0, offset: $0) })
+            #expect(client.figure("client_publish_retries_total") == 2)
+        }
+        #expect(try cluster.store.records(PartitionID(topic: topic.id, index: 0)).count == 2)
+        await cluster.stop()
+    }
+
+    @Test func aPublishThatIsNeverAnsweredIsOfUnknownOutcome() async throws {
+        let cluster = try await FakeCluster.start(1)
+        let topic = cluster.store.makeTopic("t", partitions: 1)
+        let isLost = Mutex(true)
+        cluster.nodes[0].script { message in
+            if case .produce = message, isLost.withLock({ $0 }) { .doAndDrop } else { nil }
+        }
+        try await cluster.withClient({ $0.publishTimeoutMs = 500 }) { client in
             let error = await failure { () async throws(ClientError) in try await client.publish("t", [record("a")]) }
             guard case .outcomeUnknown? = error else { return #expect(Bool(false), "\(String(describing: error))") }
+            // What comes next is another producer's: nothing of it depends on what became of the first.
+            isLost.withLock { $0 = false }
+            let positions = try await client.publish("t", [record("b")])
+            #expect(positions.first?.offset == 1)
         }
-        #expect(try cluster.store.records(PartitionID(topic: topic.id, index: 0)).count == 1)
+        #expect(try cluster.store.records(PartitionID(topic: topic.id, index: 0)).count == 2)
+        await cluster.stop()
+    }
+
+    @Test func aProducerThatTheLogHasForgottenBeginsAnew() async throws {
+        let cluster = try await FakeCluster.start(1)
+        let topic = cluster.store.makeTopic("t", partitions: 1)
+        try await cluster.withClient { client in
+            try await client.publish("t", [record("a")])
+            cluster.store.state.withLock { $0.producers = [:] }
+            #expect(try await client.publish("t", [record("b")]).first?.offset == 1)
+        }
+        let batches = cluster.store.state.withLock { $0.logs[PartitionID(topic: topic.id, index: 0)] ?? [] }
+        #expect(Set(batches.map(\.producerID)).count == 2 && batches.allSatisfy { $0.sequence == 0 })
         await cluster.stop()
     }
 

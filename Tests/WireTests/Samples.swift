@@ -145,7 +145,7 @@ enum Samples {
         for waitMs in [0, Fetch.waitMsMax] {
             messages.append(.fetch(Fetch(partition: partition, offset: .max, bytesMax: .max, waitMs: waitMs)))
         }
-        for query in [OffsetQuery.earliest, .latest, .time(.max), .last(1)] {
+        for query in [OffsetQuery.earliest, .latest, .time(.max), .last(1), .offset(.max)] {
             messages.append(.offsetRequest(OffsetRequest(partition: partition, query: query)))
         }
         messages.append(

@@ -14,6 +14,9 @@ public struct ClientConfiguration: Sendable {
     public var name: String
     /// How long an operation may take in all, in milliseconds, retries included.
     public var operationTimeoutMs: UInt64 = 2_000
+    /// How long a publish may take in all, in milliseconds, retries included: longer than a failover, since a batch may be
+    /// sent again without being kept twice.
+    public var publishTimeoutMs: UInt64 = 10_000
     /// Requests in flight on one connection before further ones are refused as `overloaded`.
     public var inFlightMax: Int = 16_384
     /// How often the ring and the members are asked for when nothing else tells, in milliseconds.

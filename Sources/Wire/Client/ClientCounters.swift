@@ -25,6 +25,8 @@ final class ClientCounters: Sendable {
     let refreshes = Atomic<UInt64>(0)
     /// Batches of records acknowledged.
     let batches = Atomic<UInt64>(0)
+    /// Batches sent again since it was not known whether they had been taken.
+    let publishRetries = Atomic<UInt64>(0)
     /// Records acknowledged.
     let recordsPublished = Atomic<UInt64>(0)
     /// Records fetched.
@@ -40,7 +42,8 @@ final class ClientCounters: Sendable {
             item("client_outcomes_unknown_total", outcomesUnknown), item("client_overloaded_total", overloaded),
             item("client_late_answers_total", lateAnswers), item("client_clock_drifts_total", clockDrifts),
             item("client_connects_total", connects), item("client_refreshes_total", refreshes),
-            item("client_batches_total", batches), item("client_records_published_total", recordsPublished),
+            item("client_batches_total", batches), item("client_publish_retries_total", publishRetries),
+            item("client_records_published_total", recordsPublished),
             item("client_records_fetched_total", recordsFetched), item("client_stale_fetches_total", staleFetches),
         ]
     }

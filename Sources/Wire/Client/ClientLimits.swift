@@ -23,6 +23,8 @@ enum ClientLimits {
     static let publishBytesMax = 64 << 20
     /// Topics whose description is remembered; beyond it, all are asked for again.
     static let topicsMax = 10_000
+    /// Partitions for which a publisher keeps numbers; beyond it, it begins anew in all of them.
+    static let numberedPartitionsMax = 100_000
     /// Partitions whose epoch is remembered: more than a cluster holds.
     static let epochsMax = 200_000
     /// How long a consumer's fetch waits for records, in milliseconds.

@@ -19,6 +19,29 @@ final class Fetcher: Sendable {
     func fetch(
         _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int, waitMs: UInt32, life: TopicID?
     ) async throws(ClientError) -> FetchedRecords {
+        let answer = try await ask(topic, partition, life, waitMs) { id, waitMs in
+            .fetch(Fetch(partition: id, offset: offset, bytesMax: UInt32(clamping: max(1, bytesMax)), waitMs: waitMs))
+        }
+        guard case .fetched(let fetched) = answer else { throw Router.unexpectedAnswer }
+        return try result(fetched, offset, partition)
+    }
+
+    /// See `StormoClient.find`.
+    func find(_ topic: String, partition: UInt32, _ query: OffsetQuery, life: TopicID?) async throws(ClientError)
+        -> OffsetAnswer
+    {
+        let answer = try await ask(topic, partition, life, 0) { id, _ in
+            .offsetRequest(OffsetRequest(partition: id, query: query))
+        }
+        guard case .offsetAnswer(let found) = answer else { throw Router.unexpectedAnswer }
+        return found
+    }
+
+    /// Asks the primary of a partition, and its successors, until one answers.
+    private func ask(
+        _ topic: String, _ partition: UInt32, _ life: TopicID?, _ waitMs: UInt32,
+        _ request: (PartitionID, UInt32) -> Message
+    ) async throws(ClientError) -> Message {
         var pause = RetryPause(
             deadline: .now() + .milliseconds(Int64(engine.configuration.operationTimeoutMs) + Int64(waitMs)))
         while true {
@@ -42,28 +65,32 @@ final class Fetcher: Sendable {
             let leftMs = pause.leftMs
             let answerMs = min(leftMs, engine.configuration.operationTimeoutMs)
             let wait = min(waitMs, UInt32(clamping: leftMs - answerMs))
-            let request = Fetch(
-                partition: id, offset: offset, bytesMax: UInt32(clamping: max(1, bytesMax)), waitMs: wait)
             do throws(ClientError) {
                 guard primary != .none else {
                     throw .refused(.notPrimary, "partition \(partition) of topic '\(topic)' has no primary at present")
                 }
-                guard
-                    case .fetched(let answer) = try await engine.send(
-                        .fetch(request), to: .primary(primary), safety: .repeatable, timeoutMs: answerMs,
-                        waitMs: UInt64(wait))
-                else { throw Router.unexpectedAnswer }
-                guard isCurrent(answer.epoch, of: id) else {
+                let answer = try await engine.send(
+                    request(id, wait), to: .primary(primary), safety: .repeatable, timeoutMs: answerMs,
+                    waitMs: UInt64(wait))
+                guard isCurrent(answer, of: id) else {
                     engine.counters.staleFetches.count()
                     throw .refused(
                         .notPrimary, "the primary of partition \(partition) of topic '\(topic)' was replaced")
                 }
-                return try result(answer, offset, partition)
+                return answer
             } catch {
                 guard error.asksForPrimary else { throw error }
                 directory.forget(info)
                 try await pause.wait(orThrow: error)
             }
+        }
+    }
+
+    private func isCurrent(_ answer: Message, of partition: PartitionID) -> Bool {
+        switch answer {
+        case .fetched(let answer): isCurrent(answer.epoch, of: partition)
+        case .offsetAnswer(let answer): isCurrent(answer.epoch, of: partition)
+        default: true
         }
     }
 
@@ -84,6 +111,12 @@ final class Fetcher: Sendable {
                 records: [], nextOffset: answer.highWatermark, highWatermark: answer.highWatermark,
                 firstOffset: answer.firstOffset)
         }
+        guard offset >= answer.firstOffset else {
+            throw .refused(
+                .offsetOutOfRange,
+                "records \(offset) to \(answer.firstOffset - 1) of partition \(partition) are gone by retention; the first one left is \(answer.firstOffset)"
+            )
+        }
         var records: [PositionedRecord] = []
         var next = offset
         for batch in answer.batches where batch.endOffset > next {
@@ -92,15 +125,15 @@ final class Fetcher: Sendable {
                     .corruptBatch,
                     "the batch at offset \(batch.baseOffset) of partition \(partition) is damaged on its primary")
             }
-            let content: [Record]
-            do throws(WireError) { content = try batch.records() } catch {
+            let content: [RecordBatch.Entry]
+            do throws(WireError) { content = try batch.entries() } catch {
                 throw .refused(
                     .corruptBatch, "the batch at offset \(batch.baseOffset) of partition \(partition): \(error)")
             }
             records.reserveCapacity(records.count + content.count)
-            for (index, record) in content.enumerated() where batch.baseOffset + Offset(index) >= next {
-                let position = RecordPosition(partition: partition, offset: batch.baseOffset + Offset(index))
-                records.append(PositionedRecord(position: position, record: record))
+            for entry in content where entry.offset >= next {
+                let position = RecordPosition(partition: partition, offset: entry.offset)
+                records.append(PositionedRecord(position: position, record: entry.record))
             }
             next = batch.endOffset
         }

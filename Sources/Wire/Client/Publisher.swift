@@ -39,6 +39,7 @@ final class Publisher: Sendable {
         var waitingBytes = 0
         /// Where records without a key go at present, by topic.
         var sticky: [TopicID: UInt32] = [:]
+        var numbers = ProducerNumbers()
     }
 
     private let engine: RouterEngine
@@ -54,7 +55,7 @@ final class Publisher: Sendable {
     func publish(_ topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
         guard !records.isEmpty else { return [] }
         for record in records { try Self.check(record) }
-        let deadline = NIODeadline.now() + .milliseconds(Int64(engine.configuration.operationTimeoutMs))
+        let deadline = NIODeadline.now() + .milliseconds(Int64(engine.configuration.publishTimeoutMs))
         guard let info = try await directory.info(topic, creating: TopicConfiguration()), !info.partitions.isEmpty
         else {
             throw .refused(.unknownTopic, "topic '\(topic)' does not exist and could not be made")
@@ -221,45 +222,85 @@ final class Publisher: Sendable {
 
     // MARK: Sending
 
-    /// Publishes one batch and gives the offset of its first record. Goes on with another primary only while the batch
-    /// was certainly not taken.
+    /// Publishes one batch and gives the offset of its first record. Sends it again, under the same number, until it is
+    /// answered: it is kept once.
     private func send(
         _ groups: [Group], _ topic: String, _ partition: PartitionID, _ deadline: NIODeadline
     ) async throws(ClientError) -> Offset {
-        let batch: RecordBatch
-        do throws(WireError) { batch = try RecordBatch(records: groups.flatMap(\.records)) } catch {
-            throw .refused(.invalid, "\(error)")
-        }
-        let request = Message.produce(Produce(partition: partition, batch: batch))
+        let records = groups.flatMap(\.records)
+        var number = state.withLock { $0.numbers.number(for: partition) }
+        var request = try Self.request(records, number, partition)
+        // Set while the batch may be in the log.
+        var doubt: ClientError?
         var pause = RetryPause(deadline: deadline)
+        // What was certainly not taken is the caller's again after the time of any other operation.
+        let certainUntil = NIODeadline.now() + .milliseconds(Int64(engine.configuration.operationTimeoutMs))
         while true {
-            guard let info = try await directory.info(topic) else {
-                // Not all nodes hear of a new topic at the same moment.
-                try await pause.wait(
-                    orThrow: .refused(.unknownTopic, "topic '\(topic)' is gone; nothing was published"))
-                continue
-            }
-            guard info.id == partition.topic, Int(partition.index) < info.partitions.count else {
-                throw .refused(.unknownTopic, "topic '\(topic)' was made anew meanwhile; nothing was published")
-            }
-            let primary = info.partitions[Int(partition.index)].primary
             do throws(ClientError) {
-                guard primary != .none else {
-                    throw .refused(
-                        .notPrimary, "partition \(partition.index) of topic '\(topic)' has no primary at present")
-                }
-                guard
-                    case .produced(let answer) = try await engine.send(
-                        request, to: .primary(primary), safety: .once, timeoutMs: pause.leftMs)
-                else { throw Router.unexpectedAnswer }
-                return answer.baseOffset
+                let base = try await attempt(request, topic, partition, pause)
+                state.withLock { $0.numbers.taken(number, count: records.count, in: partition) }
+                return base
             } catch {
-                // A silent primary may have a successor by now: the next batch must not go to it unasked.
-                if case .outcomeUnknown = error { directory.forget(info) }
-                guard error.asksForPrimary else { throw error }
-                directory.forget(info)
-                try await pause.wait(orThrow: error)
+                switch error {
+                case .outcomeUnknown:
+                    doubt = error
+                    engine.counters.publishRetries.count()
+                case .refused(.sequenceGap, _) where doubt == nil:
+                    // The log has forgotten this producer, or it never knew it: a new one begins.
+                    state.withLock { $0.numbers.forget(partition) }
+                    number = state.withLock { $0.numbers.number(for: partition) }
+                    request = try Self.request(records, number, partition)
+                case .noQuorum: break
+                case _ where error.asksForPrimary: break
+                default:
+                    if doubt != nil { state.withLock { $0.numbers.forget(partition) } }
+                    throw doubt ?? error
+                }
+                guard doubt != nil || NIODeadline.now() < certainUntil else { throw error }
+                do throws(ClientError) { try await pause.wait(orThrow: doubt ?? error) } catch {
+                    if doubt != nil { state.withLock { $0.numbers.forget(partition) } }
+                    throw error
+                }
             }
+        }
+    }
+
+    private static func request(
+        _ records: [Record], _ number: ProducerNumbers.Number, _ partition: PartitionID
+    ) throws(ClientError) -> Message {
+        do throws(WireError) {
+            let batch = try RecordBatch(records: records, producerID: number.producerID, sequence: number.sequence)
+            return .produce(Produce(partition: partition, batch: batch))
+        } catch { throw .refused(.invalid, "\(error)") }
+    }
+
+    /// Sends a batch to the primary as it is known now.
+    private func attempt(
+        _ request: Message, _ topic: String, _ partition: PartitionID, _ pause: RetryPause
+    ) async throws(ClientError) -> Offset {
+        guard let info = try await directory.info(topic) else {
+            // Not all nodes hear of a new topic at the same moment.
+            throw .refused(.unknownTopic, "topic '\(topic)' is gone; nothing was published")
+        }
+        guard info.id == partition.topic, Int(partition.index) < info.partitions.count else {
+            throw .refused(.invalid, "topic '\(topic)' was made anew meanwhile; nothing was published")
+        }
+        let primary = info.partitions[Int(partition.index)].primary
+        do throws(ClientError) {
+            guard primary != .none else {
+                throw .refused(
+                    .notPrimary, "partition \(partition.index) of topic '\(topic)' has no primary at present")
+            }
+            guard
+                case .produced(let answer) = try await engine.send(
+                    request, to: .primary(primary), safety: .once,
+                    timeoutMs: min(pause.leftMs, engine.configuration.operationTimeoutMs))
+            else { throw Router.unexpectedAnswer }
+            return answer.baseOffset
+        } catch {
+            // A silent primary may have a successor by now: it is asked for again.
+            if error.isOutcomeUnknown || error.asksForPrimary { directory.forget(info) }
+            throw error
         }
     }
 }

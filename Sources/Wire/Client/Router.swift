@@ -65,10 +65,20 @@ final class Router: Sendable {
 
     func topics() async throws(ClientError) -> [TopicInfo] { try await topicDirectory.topics(named: "") }
 
+    func alterTopic(_ name: String, _ configuration: TopicConfiguration) async throws(ClientError) -> TopicInfo {
+        try await topicDirectory.alter(name, configuration)
+    }
+
     func deleteTopic(_ name: String) async throws(ClientError) { try await topicDirectory.delete(name) }
 
     func publish(_ topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
         try await publisher.publish(topic, records)
+    }
+
+    func find(
+        _ topic: String, partition: UInt32, _ query: OffsetQuery, life: TopicID? = nil
+    ) async throws(ClientError) -> OffsetAnswer {
+        try await fetcher.find(topic, partition: partition, query, life: life)
     }
 
     func fetch(

@@ -145,15 +145,21 @@ public final class StormoClient: Sendable {
     /// All topics, with the offsets that every primary tells of its partitions.
     public func topics() async throws(ClientError) -> [TopicInfo] { try await router.topics() }
 
-    /// Deletes a topic; nothing when it does not exist. Nodes of this version do not serve it yet and refuse it as
-    /// `invalid`.
+    /// Changes how a topic is kept. Partitions can be added, never taken away: records with a key go by the new number from
+    /// then on.
+    public func alterTopic(_ name: String, _ configuration: TopicConfiguration) async throws(ClientError) -> TopicInfo {
+        try await router.alterTopic(name, configuration)
+    }
+
+    /// Deletes a topic with all its records; nothing when it does not exist.
     public func deleteTopic(_ name: String) async throws(ClientError) { try await router.deleteTopic(name) }
 
     /// Appends records to a topic (made on first use), each to the partition of its key's hash, those without a key
     /// spread over all. Batches what other callers publish at the same time. Returns when all are durable on the
     /// in-sync replicas, with each record's place, in the order given.
     ///
-    /// A publish whose answer was lost ends in `outcomeUnknown`: publishing again may give a duplicate.
+    /// A batch whose answer was lost is sent again until `publishTimeoutMs` is over, and kept once. Then the publish ends in
+    /// `outcomeUnknown`, and publishing again may give a duplicate.
     @discardableResult
     public func publish(_ topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
         try await router.publish(topic, records)
@@ -165,6 +171,12 @@ public final class StormoClient: Sendable {
         _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int = 1 << 20, waitMs: UInt32 = 0
     ) async throws(ClientError) -> FetchedRecords {
         try await router.fetch(topic, partition: partition, offset: offset, bytesMax: bytesMax, waitMs: waitMs)
+    }
+
+    /// Where something is in one partition: its first record, its end, a time, or so many records before the end.
+    public func find(_ topic: String, partition: UInt32, _ query: OffsetQuery) async throws(ClientError) -> OffsetAnswer
+    {
+        try await router.find(topic, partition: partition, query)
     }
 
     // MARK: The cluster

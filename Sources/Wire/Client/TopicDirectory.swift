@@ -95,6 +95,16 @@ final class TopicDirectory: Sendable {
         state.withLock { $0.topics[name] = nil }
     }
 
+    /// Changes how a topic is kept; partitions can be added.
+    func alter(_ name: String, _ configuration: TopicConfiguration) async throws(ClientError) -> TopicInfo {
+        let request = Message.alterTopic(CreateTopic(name: name, configuration: configuration))
+        guard case .topics(let answer) = try await engine.send(request, to: .anyNode, safety: .repeatable),
+            let topic = answer.topics.first(where: { $0.name == name })
+        else { throw Router.unexpectedAnswer }
+        keep(topic)
+        return topic
+    }
+
     private func ask(_ name: String, creating configuration: TopicConfiguration?, key: String) async -> Result<
         TopicInfo?, ClientError
     > {
@@ -167,6 +177,9 @@ final class TopicDirectory: Sendable {
 }
 
 extension ClientError {
+    /// Whether a write may or may not have been done.
+    var isOutcomeUnknown: Bool { if case .outcomeUnknown = self { true } else { false } }
+
     /// Whether another primary, or the same one a moment later, may do it: nothing was done so far.
     var asksForPrimary: Bool {
         switch self {

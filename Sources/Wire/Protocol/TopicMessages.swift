@@ -335,6 +335,8 @@ public enum OffsetQuery: Hashable, Sendable {
     case time(UInt64)
     /// So many offsets before the latest.
     case last(UInt64)
+    /// An offset, or the nearest one that there is: to hear when its batch was appended.
+    case offset(Offset)
 }
 
 /// Asks a partition's primary where something is. Answered by `offsetAnswer`.
@@ -358,6 +360,7 @@ public struct OffsetRequest: Hashable, Sendable {
             case .latest: (2, 0)
             case .time(let ms): (3, ms)
             case .last(let count): (4, count)
+            case .offset(let offset): (5, offset)
             }
         writer.integer(kind)
         writer.integer(argument)
@@ -372,7 +375,8 @@ public struct OffsetRequest: Hashable, Sendable {
         case 2: query = .latest
         case 3: query = .time(argument)
         case 4: query = .last(argument)
-        default: throw .invalid(field: "kind of place", found: "\(kind)", expected: "1 to 4")
+        case 5: query = .offset(argument)
+        default: throw .invalid(field: "kind of place", found: "\(kind)", expected: "1 to 5")
         }
     }
 }

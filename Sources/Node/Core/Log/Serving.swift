@@ -23,6 +23,7 @@ extension Node {
             switch ask.query {
             case .earliest: offset = first
             case .latest: offset = end
+            case .offset(let wanted): offset = min(max(first, wanted), end)
             case .last(let count): offset = max(first, end - min(end, count))
             case .time(let ms): offset = try store.find(.appended(ms), in: partition.id, limit: end)?.base ?? end
             }
