@@ -3,7 +3,6 @@ import Fleet
 import Logging
 import StormoClient
 import Synchronization
-import Wire
 
 /// Everything that the handlers of one gateway share.
 final class GatewayServices: Sendable {
@@ -65,27 +64,5 @@ final class GatewayServices: Sendable {
             + EnergyRoutes(services: self).routes + NotificationRoutes(services: self).routes
             + SilenceRoutes(services: self).routes + WatchRoutes(services: self).routes
             + PageRoutes(services: self).routes
-    }
-}
-
-/// A node's figures, or why it did not tell them.
-typealias NodeFigures = (member: RingMember, figures: Result<NodeStatistics, ClientError>)
-
-extension GatewayServices {
-    /// The figures of every node of the ring, and of those that are joining it.
-    func nodeFigures() async -> [NodeFigures] {
-        let members = client.cluster?.ring?.allMembers ?? []
-        return await withTaskGroup(of: (Int, NodeFigures).self) { [client] group in
-            for (index, member) in members.enumerated() {
-                group.addTask {
-                    do throws(ClientError) {
-                        return (index, (member, .success(try await client.statistics(of: member.id))))
-                    } catch { return (index, (member, .failure(error))) }
-                }
-            }
-            var found: [(Int, NodeFigures)] = []
-            for await figures in group { found.append(figures) }
-            return found.sorted { $0.0 < $1.0 }.map(\.1)
-        }
     }
 }

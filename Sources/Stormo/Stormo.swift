@@ -17,13 +17,14 @@ struct StormoCommand: AsyncParsableCommand {
             Settings are taken from flags, then from the environment (STORMO_…), then from the file given by --config, \
             then from their defaults. docs/configuration.md lists all of them.
 
-            Exit codes: 0 done, 1 failed, 3 nobody knows whether it was done, 64 wrong arguments, 78 wrong configuration.
+            Exit codes: 0 done, 1 failed, 3 outcome unknown (it may have been done, or not: look before you repeat it), \
+            64 wrong arguments, 78 wrong configuration.
             """,
         version: Version.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, GatewayCommand.self, AgentCommand.self, StatusCommand.self,
-            KeyCommand.self,
-            RingCommand.self, RepairCommand.self, MemberCommand.self, BenchCommand.self, ReferenceCommand.self,
+            KeyCommand.self, RingCommand.self, MemberCommand.self, RepairCommand.self,
+            BenchCommand.self, ReferenceCommand.self,
         ])
 
     /// Runs the command and ends the process: whatever goes wrong is one line on standard error and an exit code.
@@ -53,7 +54,7 @@ struct StormoCommand: AsyncParsableCommand {
 enum CommandExit {
     /// The command failed.
     static let failure: Int32 = 1
-    /// The write may or may not take effect: whoever repeats it blindly may do it twice.
+    /// Nobody can tell whether it was done.
     static let unknown: Int32 = 3
     /// The arguments are wrong (EX_USAGE of sysexits.h).
     static let usage: Int32 = 64
@@ -62,14 +63,17 @@ enum CommandExit {
 
     /// The exit code of an error.
     static func code(of error: any Error) -> Int32 {
-        if error is ConfigurationError { return configuration }
         if case .outcomeUnknown? = error as? ClientError { return unknown }
-        return failure
+        return error is ConfigurationError ? configuration : failure
     }
 
     /// An error as one line.
     static func line(of error: any Error) -> String {
-        "\(error)".split(whereSeparator: \.isNewline).map { Text.trimmed($0) }.filter { !$0.isEmpty }.joined(
+        var text = "\(error)"
+        if code(of: error) == unknown {
+            text += "\nit may have been done, now or later, or never: look before you repeat it"
+        }
+        return text.split(whereSeparator: \.isNewline).map { Text.trimmed($0) }.filter { !$0.isEmpty }.joined(
             separator: "; ")
     }
 }

@@ -61,6 +61,24 @@ extension ProcessTests {
             }
         }
 
+        @Test func `nodes stopped and started one after the other under load cost no caller anything`() async throws {
+            try await TestCluster.with { cluster, client in
+                try await cluster.waitUntilWhole(client)
+                let load = Load(client, publishers: 0)
+                for index in 0..<3 {
+                    try await eventually("20 more puts and reads", cluster.running) {
+                        load.answered.puts > 20 * (index + 1) && load.answered.reads > 20 * (index + 1)
+                    }
+                    cluster[index].signal(SIGTERM)
+                    #expect(try await cluster[index].waitForExit() == .code(0), "\(cluster[index].logTail())")
+                    try cluster.start(index)
+                    try await cluster.waitUntilWhole(client)
+                }
+                await load.stop()
+                #expect(load.failures == "")
+            }
+        }
+
         @Test func `a node stopped under load leaves at once and comes back`() async throws {
             try await TestCluster.with { cluster, client in
                 try await cluster.waitUntilWhole(client)

@@ -17,9 +17,9 @@ import Testing
         #expect(Text.fixed(-2.5, digits: 2) == "-2.50")
         #expect(Text.fixed(12, digits: 0) == "12")
         #expect(Text.fixed(.nan, digits: 1) == "-")
-        #expect(BenchReport.grouped(1_234_567) == "1,234,567")
-        #expect(BenchReport.grouped(999) == "999")
-        #expect(BenchReport.grouped(-1_000) == "-1,000")
+        #expect(Text.grouped(1_234_567) == "1,234,567")
+        #expect(Text.grouped(999) == "999")
+        #expect(Text.grouped(-1_000) == "-1,000")
     }
 
     @Test func `durations and sizes are written in the largest whole unit`() {
@@ -32,6 +32,17 @@ import Testing
         #expect(Quantity.bytes("64MiB") == 67_108_864)
         #expect(Quantity.bytes("99999999999GiB") == nil)
         #expect(Quantity.bytes("1.5MiB") == nil)
+    }
+
+    @Test func `times and sizes are written as people say them`() {
+        #expect(
+            [0, 499, 45_000, 60_000, 150_000, 4_800_000, 7_200_000, 273_600_000].map { Text.duration(ms: $0) } == [
+                "0s", "0s", "45s", "1m", "2m30s", "1h20m", "2h", "3d4h",
+            ])
+        #expect(
+            [0, 1_023, 1_024, 47_500_000, 3 << 30].map { Text.size(bytes: $0) } == [
+                "0 B", "1023 B", "1.0 KiB", "45.3 MiB", "3.0 GiB",
+            ])
     }
 
     @Test func `a log line is one line`() {

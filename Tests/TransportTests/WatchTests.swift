@@ -110,6 +110,24 @@ import Wire
     }
 }
 
+@Suite struct WatchPositionTests {
+    @Test(arguments: [nil, [], [0x61], [0, 255, 16], [UInt8](repeating: 7, count: 512)] as [[UInt8]?])
+    func positionsComeBackFromTheirText(after: [UInt8]?) {
+        let position = WatchPosition(time: HybridTime(0x1234_5678_9ABC_0007), after: after, node: NodeID(.max))
+        #expect(WatchPosition(position.text) == position)
+    }
+
+    @Test func otherTextIsNoPosition() {
+        let place = String(repeating: "0", count: 31)
+        for text in [
+            "", place, place + "00", place + "g", place + "0.6", place + "0.6g", place + "0.+1", place + "0.61.61",
+            place + "0." + String(repeating: "61", count: 513), "0.61", "last",
+        ] {
+            #expect(WatchPosition(text) == nil, "\(text)")
+        }
+    }
+}
+
 @Suite struct WatchTests {
     /// Answers watch requests from the shared store.
     private func serve(_ cluster: FakeCluster) {

@@ -22,7 +22,7 @@ struct RingRoutes {
     private func info(_ call: Call) async throws -> Response {
         let cluster = try Self.cluster(services.client.cluster)
         let ring = try Self.ring(cluster)
-        let progress = ring.next == nil ? nil : RingProgress(await services.nodeFigures())
+        let progress = ring.next == nil ? nil : RingProgress(await services.client.statisticsOfNodes())
         return Response.object(capacity: 512 + ring.members.count * 256) {
             $0.name("nodes")
             $0.array {
@@ -160,28 +160,6 @@ struct RingRoutes {
     }
 }
 
-/// How far the new owners of a joint epoch are, from the nodes' figures.
-struct RingProgress {
-    private(set) var rangesTotal: UInt64 = 0
-    private(set) var rangesDone: UInt64 = 0
-    private(set) var keys: UInt64 = 0
-    private(set) var bytes: UInt64 = 0
-    /// How long the slowest node still needs, in milliseconds; 0 when nothing is known yet.
-    private(set) var leftMs: UInt64 = 0
-
-    init(_ nodes: [NodeFigures]) {
-        for node in nodes {
-            guard case .success(let figures) = node.figures else { continue }
-            func figure(_ name: String) -> UInt64 { figures.items.first { $0.name == name }?.value ?? 0 }
-            rangesTotal += figure("transfer_ranges_total")
-            rangesDone += figure("transfer_ranges_done")
-            keys += figure("transfer_keys_total")
-            bytes += figure("transfer_bytes_total")
-            leftMs = max(leftMs, figure("transfer_left_ms"))
-        }
-    }
-}
-
 extension BodyFields {
     /// A node by its address, name or id; a leading `http://` is passed over, as the former coordinator's clients send it.
     fileprivate mutating func node(_ name: String) -> String? {
@@ -229,7 +207,7 @@ extension JSONWriter {
                 $0.member("ranges_total", progress.rangesTotal)
                 $0.member("keys_copied", progress.keys)
                 $0.member("bytes_copied", progress.bytes)
-                if progress.leftMs > 0 { $0.member("seconds_left", (progress.leftMs + 999) / 1_000) }
+                if let leftMs = progress.leftMs { $0.member("seconds_left", (leftMs + 999) / 1_000) }
             }
         }
     }

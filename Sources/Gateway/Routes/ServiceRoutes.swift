@@ -52,7 +52,7 @@ struct ServiceRoutes {
 
     private func statistics(_ call: Call) async throws -> Response {
         let cluster = try RingRoutes.cluster(services.client.cluster)
-        let nodes = await services.nodeFigures()
+        let nodes = await services.client.statisticsOfNodes()
         return Response.object(capacity: 4_096) {
             $0.name("nodes")
             $0.array {
@@ -97,7 +97,7 @@ struct ServiceRoutes {
         let text = GatewayExposition.text(
             metrics: services.metrics, streams: [services.fleetFeed, services.anomalyFeed],
             client: services.client.statistics,
-            nodes: await services.nodeFigures().map { ($0.member.name, try? $0.figures.get()) })
+            nodes: await services.client.statisticsOfNodes().map { ($0.member.name, try? $0.figures.get()) })
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],

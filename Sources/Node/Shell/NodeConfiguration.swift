@@ -26,6 +26,9 @@ package struct NodeConfiguration: Sendable {
     package var storage: StorageConfiguration
     /// How long a stopping node may take to answer what is in flight, in milliseconds.
     package var drainTimeoutMs: Int64 = 2_000
+    /// How long clients may take at a stop to close their connections, in milliseconds. Stormo's own do at once; others
+    /// are not waited for longer.
+    package var clientsLeaveMs: UInt64 = 500
     /// How long a starting node that every seed refuses keeps trying before it gives up, in milliseconds: a former run
     /// under another address must have been declared dead by then.
     package var refusedTimeoutMs: UInt64 = 8_000

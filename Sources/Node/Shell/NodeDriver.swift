@@ -19,6 +19,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     private var swim: Swim
     private var wake: Scheduled<Void>?
     private var ticker: RepeatedTask?
+    private var isDraining = false
     private var isStopped = false
 
     // Incoming connections by number.
@@ -77,15 +78,27 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         }
     }
 
-    /// Says goodbye to the members.
+    /// Says goodbye to the members and to the clients, who then ask it nothing new and close when all is answered.
     func leave() {
         eventLoop.assertInEventLoop()
+        isDraining = true
         gossip(.leave)
         for link in controlLinks.values { link.connection?.flush() }
+        for connection in channels.values where connection.purpose == .client {
+            connection.send(.error(goingDown), requestID: .oneWay, answer: false)
+            connection.flush()
+        }
     }
 
     /// What of the database was found damaged; nil while all is well.
     var damage: String? { storage.damage }
+
+    private var goingDown: ErrorMessage {
+        ErrorMessage(code: .draining, detail: "\(transport.identity.name) is going down: ask another node")
+    }
+
+    /// Whether clients are still connected.
+    var hasClients: Bool { channels.values.contains { $0.purpose == .client } }
 
     /// Whether requests are being worked on.
     var isBusy: Bool { core.isBusy }
@@ -265,7 +278,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     /// Refuses a node that would stand in for one that is there already.
     func admit(_ hello: Hello) -> ErrorMessage? {
         let peer = hello.identity
-        guard peer.role == .node else { return nil }
+        guard peer.role == .node else { return isDraining ? goingDown : nil }
         let present = swim.members.filter { $0.identity.role == .node && $0.isPresent }
         let twin = present.first { member in
             let known = member.identity
@@ -310,6 +323,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         }
         if frame.header.flags.contains(.answer) {
             core.handle(.answer(from: connection.peer.id, frame.header, frame.message), at: SystemClock.now)
+        } else if isDraining, connection.purpose == .client {
+            connection.send(.error(goingDown), requestID: frame.header.requestID, answer: true)
         } else if case .statsRequest = frame.message {
             connection.send(.stats(statistics), requestID: frame.header.requestID, answer: true)
         } else if let channel = channelIDs[ObjectIdentifier(connection)] {
@@ -338,7 +353,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         if case .refusedByPeer(let error) = reason, refusals[remoteAddress] != error {
             refusals[remoteAddress] = error
             logger.error("\(remoteAddress) refused this node: \(error.detail)")
-        } else if !isOutgoing {
+        } else if !isOutgoing, !isDraining {
             logger.warning("connection from \(remoteAddress) ended before its handshake: \(reason)")
         }
     }

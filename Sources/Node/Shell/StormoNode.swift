@@ -139,10 +139,16 @@ package final class StormoNode: ServiceLifecycle.Service {
         }
     }
 
+    /// Waits until what is in flight has been answered and the clients have closed: a connection that ends with a
+    /// request on its way leaves its caller in doubt about it.
     private func drain(_ driver: NodeDriver, on eventLoop: any EventLoop) async {
-        let until = SystemClock.now.monotonicMs + UInt64(configuration.drainTimeoutMs)
+        let start = SystemClock.now.monotonicMs
+        let until = start + UInt64(configuration.drainTimeoutMs)
         while SystemClock.now.monotonicMs < until {
-            guard (try? await eventLoop.submit { driver.isBusy }.get()) == true else { return }
+            let (isBusy, hasClients) =
+                (try? await eventLoop.submit { (driver.isBusy, driver.hasClients) }.get()) ?? (false, false)
+            let patientUntil = start + configuration.clientsLeaveMs
+            guard isBusy || hasClients && SystemClock.now.monotonicMs < patientUntil else { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
     }

@@ -81,10 +81,10 @@ struct BenchReport: Encodable, Sendable, Hashable {
         columns += processes.map { .init($0, right: true) }
         var table = TextTable(columns)
         for run in runs {
-            var row = ["\(run.concurrency)", Self.grouped(run.perSecond)]
-            if itemName != nil { row.append(Self.grouped(run.itemsPerSecond)) }
+            var row = ["\(run.concurrency)", Text.grouped(run.perSecond)]
+            if itemName != nil { row.append(Text.grouped(run.itemsPerSecond)) }
             row += [run.p50Us, run.p99Us, run.p999Us, run.maxUs].map { Text.fixed($0 / 1_000, digits: 3) }
-            row.append(Self.grouped(Double(run.errors.values.reduce(0, +))))
+            row.append(Text.grouped(Double(run.errors.values.reduce(0, +))))
             row += processes.map { name in run.processorUsPerOperation[name].map { Text.fixed($0, digits: 1) } ?? "-" }
             table.add(row)
         }
@@ -98,17 +98,6 @@ struct BenchReport: Encodable, Sendable, Hashable {
             }
         }
         return lines
-    }
-
-    /// A whole number with its thousands apart.
-    static func grouped(_ number: Double) -> String {
-        let digits = Array(Text.fixed(number, digits: 0))
-        var text = ""
-        for (index, digit) in digits.enumerated() {
-            if index > 0, (digits.count - index) % 3 == 0, digits[index - 1] != "-" { text += "," }
-            text.append(digit)
-        }
-        return text
     }
 
     private static func rounded(_ number: Double, _ scale: Double) -> Double { (number * scale).rounded() / scale }

@@ -9,7 +9,7 @@ struct KeyCommand: AsyncParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "kv", abstract: "Read and change keys.",
+        commandName: "kv", abstract: "Read, change and follow keys.",
         subcommands: [Get.self, Put.self, Delete.self, Scan.self, Watch.self])
 
     /// A key as it is printed by `-o json`.
@@ -70,7 +70,10 @@ struct KeyCommand: AsyncParsableCommand {
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Set a key and print its new version.",
-            discussion: "Exits with 1 when --if-absent or --if-version does not hold.")
+            discussion: """
+                Exits with 1 when --if-absent or --if-version does not hold, and with 3 when nobody can tell whether the \
+                value was set.
+                """)
 
         @Argument(help: "The key.") var key: String
         @Argument(help: "The value; - for what comes in on standard input.") var value: String
@@ -113,7 +116,11 @@ struct KeyCommand: AsyncParsableCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete a key, also when there is none.")
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a key, also when there is none.",
+            discussion: """
+                Exits with 1 when --if-version does not hold, and with 3 when nobody can tell whether the key was deleted.
+                """)
 
         @Argument(help: "The key.") var key: String
         @Option(help: "Only when the value has this version.") var ifVersion: String?

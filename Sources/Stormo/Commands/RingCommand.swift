@@ -2,23 +2,28 @@ import ArgumentParser
 import StormoClient
 import Wire
 
-/// `stormo ring`: who holds the keys, and how that changes.
+/// `stormo ring`: who holds which keys, and changes of it.
 struct RingCommand: AsyncParsableCommand {
     enum Scope: SettingScope {
         static let definitions = ClientSession.definitions
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "ring", abstract: "Show the ring; add, remove and replace nodes; set the number of copies.",
+        commandName: "ring", abstract: "Show and change who holds which keys.",
         discussion: """
-            A change moves keys while the cluster works. It begins at once and ends by itself when every new owner holds \
-            its keys; --wait stays until then. Nodes are named by name, id or host:port.
+            A change copies keys to their new owners while the cluster works on, and takes effect when they have all of \
+            them. One runs at a time. Nodes are named by name, id or address.
             """,
         subcommands: [Show.self, Add.self, Remove.self, Replace.self, SetReplicas.self, Abort.self],
         defaultSubcommand: Show.self)
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show members, shares, and the change under way.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show the ring, its nodes, and how far a change under way is.",
+            discussion: """
+                OWNS is the share of all keys for which a node is the first replica, HOLDS that of which it has a copy, \
+                THEN the same after the change. HINTS are writes that a node keeps for others that missed them.
+                """)
 
         @OptionGroup var flags: SettingFlags<Scope>
         @OptionGroup var format: OutputOptions
@@ -35,277 +40,120 @@ struct RingCommand: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give a node its share of the keys.",
-            discussion: "The node runs already, with this cluster's name, secret and a seed.")
+            abstract: "Give a node that holds no keys yet its share.",
+            discussion: "The node must run in the cluster: start it with the cluster's name, secret and seeds first.")
 
-        @Argument(help: "The node that holds no keys yet.") var node: String
-        @OptionGroup var change: ChangeOptions
+        @Argument(help: "The node.") var node: String
+        @OptionGroup var options: ChangeOptions
 
-        func run() async throws { try await change.run(.add(node)) }
+        func run() async throws { try await options.run(.add(try RingCommand.name(node))) }
     }
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take a node out of the ring; the others take its keys over. It may be dead.")
+            abstract: "Hand a node's keys over to the others and take it out of the ring.",
+            discussion: "The node may be dead, as long as a majority of every key's replicas lives.")
 
         @Argument(help: "The node.") var node: String
-        @OptionGroup var change: ChangeOptions
+        @OptionGroup var options: ChangeOptions
 
-        func run() async throws { try await change.run(.remove(node)) }
+        func run() async throws { try await options.run(.remove(try RingCommand.name(node))) }
     }
 
     struct Replace: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put a new node in the place of one, which may be dead.")
+            abstract: "Put a node that holds no keys yet in another's place.",
+            discussion: "The node that goes may be dead. Less is copied than by a removal and an addition.")
 
         @Argument(help: "The node that goes.") var node: String
-        @Argument(help: "The node that comes.") var replacement: String
-        @OptionGroup var change: ChangeOptions
+        @Argument(help: "The node that takes its place.") var replacement: String
+        @OptionGroup var options: ChangeOptions
 
-        func run() async throws { try await change.run(.replace(node, with: replacement)) }
+        func run() async throws {
+            try await options.run(.replace(try RingCommand.name(node), with: try RingCommand.name(replacement)))
+        }
     }
 
     struct SetReplicas: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "set-replicas", abstract: "Set how many nodes hold each key.",
-            discussion: "More than there are nodes are kept in mind until there are as many.")
+            commandName: "set-replicas", abstract: "Change how many copies of every key there are.",
+            discussion: "More copies than there are nodes are kept in mind until there are as many nodes.")
 
-        @Argument(help: "Copies of every key, 1 to \(WireLimits.ringMembersMax).") var copies: Int
-        @OptionGroup var change: ChangeOptions
+        @Argument(help: "Copies of every key, at least 1.") var copies: Int
+        @OptionGroup var options: ChangeOptions
 
         func run() async throws {
             guard (1...WireLimits.ringMembersMax).contains(copies) else {
-                throw ValidationError("copies are 1 to \(WireLimits.ringMembersMax), found \(copies)")
+                throw ValidationError("the number of copies is 1 to \(WireLimits.ringMembersMax)")
             }
-            try await change.run(.replicationFactor(copies))
+            try await options.run(.replicationFactor(copies))
         }
     }
 
     struct Abort: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take the change under way back; the keys stay where they were.")
+            abstract: "Take back the change that is under way.",
+            discussion: "The ring stays as it was; what was copied is cleared.")
 
+        @OptionGroup var options: ChangeOptions
+
+        func run() async throws { try await options.run(.abort) }
+    }
+
+    /// What all changes take, and how they are run.
+    struct ChangeOptions: ParsableArguments {
+        @Flag(help: "Only show what would move, and exit with 1 when it would be refused.") var dryRun = false
+        @Flag(help: "Wait until the change is over. Interrupting the command does not stop the change.") var wait =
+            false
         @OptionGroup var flags: SettingFlags<Scope>
+        @OptionGroup var format: OutputOptions
 
-        func run() async throws {
+        func run(_ change: RingChange) async throws {
+            if dryRun, wait { throw ValidationError("give --dry-run or --wait, not both") }
+            let (dryRun, wait, output) = (dryRun, wait, format.output)
             let session = try ClientSession(CommandContext(flags), name: "ring")
-            let plan = try await session.run { try await $0.changeRing(.abort) }
-            Console.line("taken back, as epoch \(plan.epoch)")
-        }
-    }
-}
-
-/// What all changes of the ring have in common.
-struct ChangeOptions: ParsableArguments {
-    @Flag(help: "Only show what would move, and where a quorum could not be kept.") var dryRun = false
-    @Flag(help: "Wait for the end of the change, with progress.") var wait = false
-    @OptionGroup var flags: SettingFlags<RingCommand.Scope>
-    @OptionGroup var format: OutputOptions
-
-    func run(_ change: RingChange) async throws {
-        let session = try ClientSession(CommandContext(flags), name: "ring")
-        let (dryRun, wait) = (dryRun, wait)
-        let (plan, keys) = try await session.run { client in
-            let plan = try await client.changeRing(change, dryRun: dryRun)
-            return (plan, await RingReport.keys(of: client))
-        }
-        switch format.output {
-        case .json: Console.bytes(JSONText.bytes(RingPlanReport(plan, keys: keys, isDryRun: dryRun)))
-        case .table:
-            for line in RingPlanReport(plan, keys: keys, isDryRun: dryRun).lines { Console.line(line) }
-        }
-        guard wait, !dryRun else { return }
-        try await session.run { try await RingReport.follow($0, from: plan.epoch) }
-    }
-}
-
-/// What a change of the ring does, for people and programs.
-struct RingPlanReport: Encodable, Sendable {
-    /// A node's part.
-    struct Node: Encodable, Sendable {
-        var name: String
-        /// Percent of all keys that it holds a copy of, before and after.
-        var holdsPercent: Double
-        var willHoldPercent: Double
-        /// Percent of all keys that it has to copy, and about how many these are.
-        var copiesPercent: Double
-        var copiesKeys: UInt64
-    }
-
-    /// A stretch of the ring that could not keep a quorum.
-    struct Danger: Encodable, Sendable {
-        var after: String
-        var through: String
-        var alive: Int
-        var needed: Int
-    }
-
-    var epoch: UInt32
-    var dryRun: Bool
-    var replicas: Int
-    var nodes: [Node]
-    var withoutQuorum: [Danger]
-
-    init(_ plan: RingPlan, keys: UInt64, isDryRun: Bool) {
-        func percent(_ millionths: UInt32) -> Double { (Double(millionths) / 1_000).rounded() / 10 }
-        epoch = plan.epoch.rawValue
-        dryRun = isDryRun
-        replicas = Int(plan.replicas)
-        nodes = plan.shares.map { share in
-            Node(
-                name: share.name, holdsPercent: percent(share.before), willHoldPercent: percent(share.after),
-                copiesPercent: percent(share.copies),
-                copiesKeys: UInt64(Double(keys) * Double(share.copies) / 1_000_000))
-        }
-        withoutQuorum = plan.dangers.map { danger in
-            Danger(
-                after: Hex.fixed(danger.range.after), through: Hex.fixed(danger.range.through),
-                alive: danger.alive.count, needed: Int(danger.needed))
-        }
-    }
-
-    var lines: [String] {
-        var lines = [
-            dryRun ? "nothing is changed (dry run)" : "the change runs, as epoch \(epoch)",
-            "copies of every key: \(replicas)", "",
-        ]
-        var table = TextTable([
-            .init("NODE"), .init("HOLDS", right: true), .init("WILL HOLD", right: true), .init("COPIES", right: true),
-            .init("KEYS TO COPY", right: true),
-        ])
-        for node in nodes {
-            table.add([
-                node.name, "\(node.holdsPercent) %", "\(node.willHoldPercent) %", "\(node.copiesPercent) %",
-                "about \(BenchReport.grouped(Double(node.copiesKeys)))",
-            ])
-        }
-        lines += table.lines
-        guard !withoutQuorum.isEmpty else { return lines }
-        lines += ["", "\(withoutQuorum.count) stretches of the ring could not keep a quorum; the first of them:"]
-        for danger in withoutQuorum.prefix(5) {
-            lines.append("  \(danger.after) to \(danger.through): \(danger.alive) of \(danger.needed) replicas alive")
-        }
-        return lines
-    }
-}
-
-/// The ring as `stormo ring show` tells it.
-struct RingReport: Encodable, Sendable {
-    /// A member, before or after the change under way.
-    struct Node: Encodable, Sendable {
-        var name: String
-        var id: String
-        var address: String
-        var zone: String
-        var state: String
-        var tokens: Int
-        var ownsPercent: Double
-        /// `joins`, `leaves`, or nothing.
-        var change: String?
-    }
-
-    /// A change under way.
-    struct Transition: Encodable, Sendable {
-        var rangesDone: UInt64
-        var rangesTotal: UInt64
-        var keysCopied: UInt64
-        var bytesCopied: UInt64
-        var secondsLeft: UInt64?
-
-        var line: String {
-            let part = rangesTotal == 0 ? 0 : rangesDone * 100 / rangesTotal
-            let left = secondsLeft.map { ", about \($0) s left" } ?? ""
-            return
-                "\(part) % · \(rangesDone) of \(rangesTotal) ranges · \(BenchReport.grouped(Double(keysCopied))) keys, \(bytesCopied >> 20) MiB copied\(left)"
-        }
-    }
-
-    var epoch: UInt32
-    var replicationFactor: Int
-    var replicas: Int
-    var nodes: [Node]
-    var transition: Transition?
-
-    static func gather(from client: StormoClient) async throws -> RingReport {
-        guard let cluster = client.cluster, let ring = cluster.ring else {
-            throw ClientError.unreachable("no node has told a ring yet")
-        }
-        return RingReport(
-            epoch: ring.epoch.rawValue, replicationFactor: ring.replicationFactor, replicas: ring.replicas,
-            nodes: ring.allMembers.map { member in
-                let isOld = ring.layout.member(member.id) != nil
-                let isNew = ring.next.map { $0.member(member.id) != nil } ?? true
-                let state = cluster.members.first { $0.identity.id == member.id }?.state
-                return Node(
-                    name: member.name, id: "\(member.id)", address: member.address, zone: member.zone,
-                    state: state.map { "\($0)" } ?? "unknown", tokens: Int(member.virtualNodes),
-                    ownsPercent: (ring.primaryShare(of: member.id) * 1_000).rounded() / 10,
-                    change: isOld ? (isNew ? nil : "leaves") : "joins")
-            },
-            transition: ring.next == nil ? nil : await transition(ring, client))
-    }
-
-    private static func transition(_ ring: Ring, _ client: StormoClient) async -> Transition {
-        var found = Transition(rangesDone: 0, rangesTotal: 0, keysCopied: 0, bytesCopied: 0)
-        var leftMs: UInt64 = 0
-        for member in ring.allMembers {
-            guard let figures = try? await client.statistics(of: member.id) else { continue }
-            func figure(_ name: String) -> UInt64 { figures.items.first { $0.name == name }?.value ?? 0 }
-            found.rangesDone += figure("transfer_ranges_done")
-            found.rangesTotal += figure("transfer_ranges_total")
-            found.keysCopied += figure("transfer_keys_total")
-            found.bytesCopied += figure("transfer_bytes_total")
-            leftMs = max(leftMs, figure("transfer_left_ms"))
-        }
-        if leftMs > 0 { found.secondsLeft = (leftMs + 999) / 1_000 }
-        return found
-    }
-
-    /// About how many keys the cluster holds: copies on all nodes by the copies of each.
-    static func keys(of client: StormoClient) async -> UInt64 {
-        guard let ring = client.cluster?.ring else { return 0 }
-        var copies: UInt64 = 0
-        for member in ring.members {
-            guard let figures = try? await client.statistics(of: member.id) else { continue }
-            copies += figures.items.first { $0.name == "sqlite_keys" }?.value ?? 0
-        }
-        return copies / UInt64(max(1, ring.replicas))
-    }
-
-    /// Shows progress until the change that began as `epoch` is over.
-    static func follow(_ client: StormoClient, from epoch: Epoch) async throws {
-        var line = LiveLine(onError: true)
-        defer { line.clear() }
-        while true {
-            if let ring = client.cluster?.ring, ring.epoch >= epoch {
-                guard ring.next != nil else {
-                    line.clear()
-                    return Console.line(
-                        "done: epoch \(ring.epoch), \(ring.members.map(\.name).joined(separator: ", "))")
+            let isAbort = if case .abort = change { true } else { false }
+            let report = try await session.run { client in
+                // Before it begins: nodes that copy soon hold more than their share tells.
+                let figures = await client.statisticsOfNodes()
+                let plan = try await client.changeRing(change, dryRun: dryRun)
+                var report = RingPlanReport(plan, dryRun: dryRun, figures: figures)
+                if case .table = output {
+                    if !isAbort || dryRun { for line in report.lines { Console.line(line) } }
+                    if !dryRun { Console.line(RingCommand.begun(change, plan, wait: wait)) }
                 }
-                line.show(await transition(ring, client).line)
+                guard wait, !isAbort else { return report }
+                let (outcome, ring) = try await RingWait(client: client, plan: plan).run()
+                report.outcome = outcome.rawValue
+                report.epoch = ring.epoch.rawValue
+                if case .table = output, outcome == .done { Console.line("done: ring \(ring.epoch) is in force") }
+                return report
             }
-            try await Task.sleep(for: .milliseconds(500))
+            if case .json = output { Console.bytes(JSONText.bytes(report)) }
+            if report.outcome == RingWait.Outcome.superseded.rawValue {
+                throw Failed(
+                    description:
+                        "the change was taken back, or the ring was changed anew since: 'stormo ring show' tells how it is"
+                )
+            }
+            if dryRun, !report.dangers.isEmpty { throw ExitCode(CommandExit.failure) }
         }
     }
 
-    var lines: [String] {
-        var lines = [
-            "epoch \(epoch) · \(replicas) copies of every key"
-                + (replicas < replicationFactor ? " (\(replicationFactor) wanted)" : ""), "",
-        ]
-        var table = TextTable([
-            .init("NODE"), .init("STATE"), .init("ADDRESS"), .init("ZONE"), .init("TOKENS", right: true),
-            .init("OWNS", right: true), .init("CHANGE"), .init("ID"),
-        ])
-        for node in nodes {
-            table.add([
-                node.name, node.state, node.address, node.zone, "\(node.tokens)", "\(node.ownsPercent) %",
-                node.change ?? "", node.id,
-            ])
+    /// A change that did not come to what was asked for.
+    struct Failed: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private static func begun(_ change: RingChange, _ plan: RingPlan, wait: Bool) -> String {
+        if case .abort = change { return "taken back: ring \(plan.epoch) is the one from before" }
+        return "\nbegun as ring \(plan.epoch)" + (wait ? "" : ": 'stormo ring show' tells how far it is")
+    }
+
+    private static func name(_ text: String) throws -> String {
+        guard !text.isEmpty, text.utf8.count <= WireLimits.nameBytesMax else {
+            throw ValidationError("a node is named by its name, its id or its address, 1 to 255 bytes")
         }
-        lines += table.lines
-        if let transition { lines += ["", "the ring is changing: \(transition.line)"] }
-        return lines
+        return text
     }
 }

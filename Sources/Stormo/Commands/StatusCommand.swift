@@ -68,9 +68,11 @@ struct StatusReport: Encodable, Sendable, Hashable {
     var epoch: UInt32
     /// Copies in force.
     var replicas: Int
+    /// What the ring is changing to, in words.
+    var change: String?
     /// The nodes of the ring.
     var nodes: [Node]
-    /// Living gateways and agents, by name.
+    /// Living gateways, agents, and nodes that hold no keys, by name.
     var others: [String]
     /// The topics, by name.
     var topics: [Topic]
@@ -83,21 +85,21 @@ struct StatusReport: Encodable, Sendable, Hashable {
         guard let cluster = client.cluster else { throw ClientError.unreachable("no node has told its cluster yet") }
         var report = StatusReport(
             cluster: cluster.name, epoch: cluster.ring?.epoch.rawValue ?? 0, replicas: cluster.ring?.replicas ?? 0,
-            nodes: [],
+            change: RingReport(cluster, figures: []).change?.words, nodes: [],
             others: cluster.members.filter {
-                $0.identity.role != .node && $0.identity.role != .tool && $0.state == .alive
+                $0.state == .alive && $0.identity.role != .tool && cluster.ring?.member($0.identity.id) == nil
             }
             .map(\.identity.name).sorted(), topics: [])
-        for member in cluster.ring?.members ?? [] {
-            let state = cluster.members.first { $0.identity.id == member.id }?.state
+        let statistics = await client.statisticsOfNodes()
+        for member in cluster.ring?.allMembers ?? [] {
             var figures: [String: UInt64] = [:]
-            if state == .alive, let statistics = try? await client.statistics(of: member.id) {
-                for item in statistics.items { figures[item.name] = item.value }
+            if let found = try? statistics.first(where: { $0.member.id == member.id })?.figures.get() {
+                for item in found.items { figures[item.name] = item.value }
             }
             report.nodes.append(
                 Node(
                     name: member.name, id: "\(member.id)", address: member.address, zone: member.zone,
-                    state: state.map { "\($0)" } ?? "unknown",
+                    state: cluster.stateText(of: member.id),
                     ownsPercent: ((cluster.ring?.primaryShare(of: member.id) ?? 0) * 1_000).rounded() / 10,
                     figures: figures))
         }
@@ -119,7 +121,9 @@ struct StatusReport: Encodable, Sendable, Hashable {
     /// The report for people.
     func lines(withFigures: Bool) -> [String] {
         let alive = nodes.filter { $0.state == "alive" }.count
-        let ring = epoch == 0 ? "no ring yet" : "ring \(epoch), \(replicas) copies"
+        let ring =
+            epoch == 0
+            ? "no ring yet" : "ring \(epoch), \(replicas) copies" + (change.map { ", changing: \($0)" } ?? "")
         var lines = ["cluster \(cluster): \(alive) of \(nodes.count) nodes alive, \(ring)"]
         var table = TextTable([
             .init("NODE"), .init("STATE"), .init("ADDRESS"), .init("ZONE"), .init("OWNS", right: true), .init("ID"),

@@ -77,4 +77,38 @@ enum Text {
         return sign + String(whole / UInt64(scale)) + "." + String(repeating: "0", count: digits - fraction.count)
             + fraction
     }
+
+    /// A time as a person would say it, in the two largest units: 45s, 2m30s, 1h20m, 3d4h.
+    static func duration(ms: UInt64) -> String {
+        let seconds = (ms + 500) / 1_000
+        switch seconds {
+        case ..<60: return "\(seconds)s"
+        case ..<3_600: return "\(seconds / 60)m" + (seconds % 60 == 0 ? "" : "\(seconds % 60)s")
+        case ..<86_400: return "\(seconds / 3_600)h" + (seconds / 60 % 60 == 0 ? "" : "\(seconds / 60 % 60)m")
+        default: return "\(seconds / 86_400)d" + (seconds / 3_600 % 24 == 0 ? "" : "\(seconds / 3_600 % 24)h")
+        }
+    }
+
+    /// A size as a person would say it: 512 B, 45.3 MiB.
+    static func size(bytes: UInt64) -> String {
+        var size = Double(bytes)
+        var unit = 0
+        let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+        while size >= 1_024, unit < units.count - 1 {
+            size /= 1_024
+            unit += 1
+        }
+        return "\(fixed(size, digits: unit == 0 ? 0 : 1)) \(units[unit])"
+    }
+
+    /// A whole number with its thousands apart.
+    static func grouped(_ number: Double) -> String {
+        let digits = Array(fixed(number, digits: 0))
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index) % 3 == 0, digits[index - 1] != "-" { text += "," }
+            text.append(digit)
+        }
+        return text
+    }
 }

@@ -96,11 +96,18 @@ enum JSONText {
         return try decoder.decode(type, from: Data(bytes))
     }
 
+    /// The text's bytes on one line, with its end.
+    static func line(_ value: some Encodable) -> [UInt8] { bytes(value, [.sortedKeys, .withoutEscapingSlashes]) }
+
     /// The text's bytes, with a line end.
     static func bytes(_ value: some Encodable) -> [UInt8] {
+        bytes(value, [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    }
+
+    private static func bytes(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = formatting
         // Only numbers that JSON does not have can fail, and nothing that is printed here holds any.
         guard let data = try? encoder.encode(value) else { return Array("{}\n".utf8) }
         return Array(data) + [0x0A]

@@ -113,6 +113,8 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
     }
 
     func handshakeFailed(with remoteAddress: String, isOutgoing: Bool, reason: CloseReason) {
+        // It was told already, by the node that goes down itself.
+        if case .refusedByPeer(let error) = reason, error.code == .draining { return }
         log("no connection to \(address): \(reason)")
     }
 
