@@ -20,16 +20,18 @@ package struct GatewayServer: Service {
     ///   - fleet: the fleet's documents; by default with the default rules.
     ///   - energy: the energy application's documents; by default with the default settings.
     ///   - onListening: called once it listens, with the port (the one it took when 0 was configured).
+    ///   - steadyMs: a clock that never goes back, in milliseconds, by which attempts to sign in are counted.
     /// - Throws: ``GatewayError`` for settings with which it must not start.
     package init(
         configuration: GatewayConfiguration, client: StormoClient, fleet: FleetStore<StormoClient>? = nil,
-        energy: EnergyStore? = nil, logger: Logger, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        energy: EnergyStore? = nil, logger: Logger, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
+        steadyMs: @escaping @Sendable () -> Int64 = WallClock.steadyMs
     ) throws(GatewayError) {
         try configuration.validate()
         services = GatewayServices(
             configuration: configuration, client: client,
             fleet: fleet ?? FleetStore(cluster: client, publisher: configuration.name, logger: logger),
-            energy: energy ?? EnergyStore(client: client, logger: logger), logger: logger)
+            energy: energy ?? EnergyStore(client: client, logger: logger), logger: logger, steadyMs: steadyMs)
         self.onListening = onListening
     }
 

@@ -20,12 +20,14 @@ final class GatewayServices: Sendable {
     let signIns: Mutex<SignInLimiter>
     let files: StaticFiles
     let watchers = WatcherCount()
+    /// Milliseconds by which attempts to sign in are counted, never going back.
+    let steadyMs: @Sendable () -> Int64
     let logger: Logger
     private let draining = Atomic(false)
 
     init(
         configuration: GatewayConfiguration, client: StormoClient, fleet: FleetStore<StormoClient>, energy: EnergyStore,
-        logger: Logger
+        logger: Logger, steadyMs: @escaping @Sendable () -> Int64
     ) {
         let limits = configuration.limits
         self.configuration = configuration
@@ -33,6 +35,7 @@ final class GatewayServices: Sendable {
         self.fleet = fleet
         self.energy = energy
         self.logger = logger
+        self.steadyMs = steadyMs
         health = HealthMonitor(client: client, maxAgeMs: limits.healthMs)
         figures = FleetFigures(fleet: fleet, client: client, maxAgeMs: limits.figuresMs, logger: logger)
         fleetFeed = StreamFeed(

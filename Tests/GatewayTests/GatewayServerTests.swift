@@ -24,7 +24,11 @@ import Wire
         settings.operationTimeoutMs = 200
         let client = StormoClient(configuration: settings, logger: logger)
         let (ports, port) = AsyncStream<Int>.makeStream()
-        let server = try GatewayServer(configuration: configuration, client: client, logger: logger) { port.yield($0) }
+        // Time stands still for those who sign in: on a busy host checking five passwords may take longer than an attempt
+        // needs to be granted again.
+        let server = try GatewayServer(
+            configuration: configuration, client: client, logger: logger, onListening: { port.yield($0) },
+            steadyMs: { 0 })
         let running = Task {
             defer { port.finish() }
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -219,7 +223,7 @@ import Wire
                 last = answer.headers
             }
             #expect(statuses == ["401", "401", "401", "401", "401", "429"])
-            #expect(last.contains("retry-after: 1"))
+            #expect(last.split(separator: "\r\n").contains("retry-after: 15"))
             // With users configured, clients need a token too.
             #expect(try await exchange(port, "GET /kv/a").status == "401")
         }

@@ -1,4 +1,3 @@
-import Fleet
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -22,7 +21,7 @@ struct SessionRoutes {
         let password = fields.text("password", bytesMax: PasswordHash.passwordBytesMax)
         try fields.check()
         guard let name, let password else { preconditionFailure("fields without errors are all there") }
-        let now = WallClock.steadyMs()
+        let now = services.steadyMs()
         let waitMs = services.signIns.withLock { $0.attempt(name: name, address: call.remoteAddress, nowMs: now) }
         if let waitMs {
             services.metrics.count(.signInsLimited)
