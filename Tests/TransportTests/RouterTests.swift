@@ -136,7 +136,9 @@ import Wire
         await cluster.stop()
     }
 
-    @Test(arguments: [ErrorCode.staleEpoch, .noRing, .notReady, .draining, .readOnly, .overloaded])
+    @Test(arguments: [
+        ErrorCode.staleEpoch, .noRing, .notReady, .draining, .readOnly, .notWhole, .clockDrift, .tooOld, .overloaded,
+    ])
     func aWriteThatWasCertainlyNotTakenGoesElsewhere(code: ErrorCode) async throws {
         let cluster = try await FakeCluster.start(3)
         let key = try key(at: 1, cluster)
@@ -179,8 +181,11 @@ import Wire
             #expect(await failure(put) == .overloaded("overloaded by n1"))
             code.withLock { $0 = .tooOld }
             #expect(await failure(put) == .refused(.tooOld, "tooOld by n1"))
-            code.withLock { $0 = .readOnly }
-            #expect(await failure(put) == .refused(.readOnly, "readOnly by n1"))
+            // Told once no node has done it in time.
+            for last in [ErrorCode.readOnly, .clockDrift, .notWhole] {
+                code.withLock { $0 = last }
+                #expect(await failure(put) == .refused(last, "\(last) by n1"))
+            }
         }
         await cluster.stop()
     }
@@ -308,6 +313,48 @@ import Wire
         #expect(client.figure("client_clock_drifts_total") >= 1)
         running.cancel()
         _ = try await running.value
+        await cluster.stop()
+    }
+
+    @Test func aNodeThatRefusesThisClockIsPassedOverUntilItDoesNot() async throws {
+        let cluster = try await FakeCluster.start(3)
+        let key = try key(at: 1, cluster)
+        let node = cluster.nodes[0]
+        try await cluster.withClient({ $0.refreshIntervalMs = 50 }) { client in
+            try await client.put(key, [0])
+            #expect(!node.received.isEmpty)
+            node.script { [refusal = node.refusal(.clockDrift)] _ in .answer(refusal) }
+            for value in 1...20 as ClosedRange<UInt8> { try await client.put(key, [value]) }
+            // The first put found out, and its probes cost no caller anything.
+            #expect(node.received.count(where: { if case .writeRequest = $0 { true } else { false } }) == 2)
+            #expect(client.figure("client_clock_drifts_total") >= 1)
+            node.script(nil)
+            node.forgetReceived()
+            await eventually("it is used again") {
+                _ = try? await client.get(key)
+                return !node.received.isEmpty
+            }
+        }
+        #expect(cluster.store.state.withLock { $0.writes } == 21)
+        await cluster.stop()
+    }
+
+    @Test func aNodeWhoseClockIsAheadLeavesNoWriteInDoubt() async throws {
+        let cluster = try await FakeCluster.start(3)
+        let key = try key(at: 1, cluster)
+        cluster.nodes[0].setClock(aheadMs: 10_000)
+        try await cluster.withClient { client in
+            // It is connected again and again, and each time found out before it is asked for anything.
+            repeat {
+                try await client.put(key, [1])
+            } while client.figure("client_clock_drifts_total") < 5
+            #expect(cluster.nodes[0].received.isEmpty)
+            cluster.nodes[0].setClock(aheadMs: 0)
+            await eventually("it is used once its clock is right") {
+                _ = try? await client.get(key)
+                return !cluster.nodes[0].received.isEmpty
+            }
+        }
         await cluster.stop()
     }
 

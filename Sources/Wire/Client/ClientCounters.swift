@@ -17,7 +17,7 @@ final class ClientCounters: Sendable {
     let overloaded = Atomic<UInt64>(0)
     /// Answers for which nobody waited any more.
     let lateAnswers = Atomic<UInt64>(0)
-    /// Connections closed because the node's clock was too far ahead.
+    /// Times this host's clock and a node's were too far apart: connections closed, and requests that the node refused.
     let clockDrifts = Atomic<UInt64>(0)
     /// Connections opened.
     let connects = Atomic<UInt64>(0)

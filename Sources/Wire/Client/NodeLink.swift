@@ -20,6 +20,9 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
     var isSilent = false
     /// Whether the membership takes it for dead, suspect or gone.
     var isDoubted = false
+    /// Whether its clock and this host's are known to agree: false until its first answer on a connection, and again once
+    /// either side has refused the other's time.
+    private(set) var isClockRight = false
     /// Whether it goes down: it is asked nothing new, and the connection ends when it has answered what is in flight.
     var isLeaving = false
     /// Whether neither a seed nor the members lead to it any more.
@@ -72,7 +75,16 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
     }
 
     /// Whether there is no reason to prefer another node.
-    var isGood: Bool { !isSilent && !isDoubted }
+    var isGood: Bool { !isSilent && !isDoubted && isClockRight }
+
+    /// Notes what an answer of it tells of the two clocks.
+    private func judgeClock(_ answer: Message) {
+        if case .error(let error) = answer {
+            if error.code == .clockDrift || error.code == .tooOld { isClockRight = false }
+        } else {
+            isClockRight = true
+        }
+    }
 
     // MARK: ConnectionDelegate
 
@@ -90,12 +102,14 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
         name = connection.peer.name
         lastLogged = nil
         isSilent = false
+        isClockRight = false
         engine.opened(self)
     }
 
     func connection(_ connection: Connection, received frame: Frame) {
         if let aheadMs = engine.clock.merge(frame.header.time) { return drifted(connection, aheadMs) }
         isSilent = false
+        if frame.header.flags.contains(.answer) { judgeClock(frame.message) }
         engine.received(frame, on: self)
     }
 

@@ -11,8 +11,8 @@ enum Refusal: Equatable {
     init(_ error: ErrorMessage, of safety: Safety, from name: String) {
         let detail = error.detail.isEmpty ? "node '\(name)' gave no detail" : error.detail
         switch error.code {
-        case .staleEpoch, .noRing, .notPrimary, .notReady, .readOnly, .draining, .notWhole:
-            // Certainly not taken.
+        case .staleEpoch, .noRing, .notPrimary, .notReady, .readOnly, .draining, .notWhole, .clockDrift, .tooOld:
+            // Certainly not taken. Where two clocks differ nobody can tell whose is wrong: others are asked for their word.
             self = .again(.refused(error.code, detail))
         case .overloaded:
             self = .again(.overloaded(detail))

@@ -95,7 +95,7 @@ final class RouterEngine: @unchecked Sendable {
         refreshTimer = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
             guard let self else { return }
             if !isRefreshing { refresh() }
-            probeSilent()
+            probeDoubtful()
         }
         return true
     }
@@ -271,6 +271,7 @@ final class RouterEngine: @unchecked Sendable {
     private func refused(_ operation: Operation, _ error: ErrorMessage, by link: NodeLink) {
         if error.code == .staleEpoch || error.code == .notPrimary { refresh(from: link.nodeID) }
         if error.code == .draining { leave(link) }
+        if error.code == .clockDrift || error.code == .tooOld { counters.clockDrifts.count() }
         let refusal = Refusal(error, of: operation.safety, from: link.name)
         if case .outcomeUnknown = refusal.error { counters.outcomesUnknown.count() }
         if case .final(let error) = refusal { return operation.complete(.failure(error)) }
@@ -446,7 +447,7 @@ final class RouterEngine: @unchecked Sendable {
         if let other = nodes[node], other !== link { return link.rest() }
         nodes[node] = link
         open.append(link)
-        refresh(from: node)
+        probe(link, node, timeoutMs: configuration.operationTimeoutMs)
         wake()
     }
 
@@ -481,18 +482,27 @@ final class RouterEngine: @unchecked Sendable {
         armSweep()
     }
 
-    /// Asks silent nodes for a sign of life, so that no caller has to find out whether they are back.
-    private func probeSilent() {
-        for link in open where link.isSilent && link.requests.count < configuration.inFlightMax {
+    /// Asks nodes that are silent, or whose clock may be wrong, for a sign of life, so that no caller has to find out
+    /// whether they are back.
+    private func probeDoubtful() {
+        for link in open where link.isSilent || !link.isClockRight {
             guard let node = link.nodeID else { continue }
-            let probe = Operation(
-                message: .clusterRequest, route: .primary(node), safety: .repeatable,
-                timeoutMs: configuration.refreshIntervalMs, attemptMs: configuration.refreshIntervalMs,
-                completion: .engine { _ in })
-            dispatch(probe, .now())
+            probe(link, node, timeoutMs: configuration.refreshIntervalMs)
         }
         flush()
         armSweep()
+    }
+
+    /// Asks a node for the ring and the members, and so whether it can be asked anything.
+    private func probe(_ link: NodeLink, _ node: NodeID, timeoutMs: UInt64) {
+        guard link.requests.count < configuration.inFlightMax else { return }
+        let probe = Operation(
+            message: .clusterRequest, route: .primary(node), safety: .repeatable, timeoutMs: timeoutMs,
+            attemptMs: timeoutMs,
+            completion: .engine { [weak self] result in
+                if let self, life == .running, case .success(.clusterState(let state)) = result { apply(state) }
+            })
+        dispatch(probe, .now())
     }
 
     private func refreshed(_ result: Result<Message, ClientError>, asked node: NodeID?) {

@@ -186,7 +186,10 @@ extension ClientError {
         case .unreachable, .overloaded: true
         case .refused(let code, _):
             switch code {
-            case .notPrimary, .notReady, .staleEpoch, .noRing, .draining, .readOnly, .unknownTopic: true
+            case .notPrimary, .notReady, .staleEpoch, .noRing, .draining, .readOnly, .unknownTopic, .notWhole,
+                .clockDrift,
+                .tooOld:
+                true
             default: false
             }
         default: false
