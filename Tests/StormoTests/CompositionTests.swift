@@ -58,6 +58,18 @@ import Wire
         #expect(node.core.clockDriftMaxMs == core.clockDriftMaxMs)
         #expect(node.core.operationAgeMaxMs == core.operationAgeMaxMs)
         #expect(node.core.inSyncTimeoutMs == core.inSyncTimeoutMs)
+        #expect(node.core.roundTimeoutMs == core.roundTimeoutMs && node.core.readHedgeMs == core.readHedgeMs)
+        #expect(node.core.operationsMax == core.operationsMax && node.core.watchesMax == core.watchesMax)
+        #expect(node.core.backlogBytesMax == core.backlogBytesMax && node.core.graceMs == core.graceMs)
+        #expect(node.core.hintBytesMax == core.hintBytesMax && node.core.hintAgeMaxMs == core.hintAgeMaxMs)
+        #expect(node.core.hintsPerSecond == core.hintsPerSecond && node.core.repairIntervalMs == core.repairIntervalMs)
+        #expect(
+            node.core.repairBytesPerSecond == core.repairBytesPerSecond
+                && node.core.copyBytesPerSecond == core.copyBytesPerSecond)
+        let shell = NodeConfiguration(
+            name: "n", clusterName: "c", secret: [], listen: "l", seeds: [], dataDirectory: "/data")
+        #expect(node.drainTimeoutMs == shell.drainTimeoutMs && node.clientsLeaveMs == shell.clientsLeaveMs)
+        #expect(node.refusedTimeoutMs == shell.refusedTimeoutMs)
         #expect(node.membership == membership)
         #expect(node.storage == storage)
     }
@@ -94,8 +106,35 @@ import Wire
         #expect(told.secret == secret)
     }
 
-    @Test func `a probe cannot wait longer than the next one`() throws {
-        #expect(problem { try node(["node.probe-timeout": "1s"]) }.contains("make it shorter"))
+    @Test func `what an operator sets reaches the core`() throws {
+        let node = try node([
+            "node.repair-interval": "0", "node.grace": "2h", "node.hint-age-max": "1h", "node.hint-bytes-max": "1MiB",
+            "node.copy-bytes-per-second": "1MiB", "node.clients-leave": "0", "node.drain": "5s",
+        ])
+        #expect(
+            node.core.repairIntervalMs == 0 && node.core.graceMs == 7_200_000 && node.core.hintAgeMaxMs == 3_600_000)
+        #expect(node.core.hintBytesMax == 1 << 20 && node.core.copyBytesPerSecond == 1 << 20)
+        #expect(node.clientsLeaveMs == 0 && node.drainTimeoutMs == 5_000)
+    }
+
+    @Test(
+        arguments: [
+            (["node.probe-timeout": "1s"], "node.probe-timeout (1s) is longer than node.probe-interval (200ms)"),
+            (["node.round-timeout": "3s"], "node.round-timeout (3s) is longer than node.operation-timeout (2s)"),
+            (["node.read-hedge": "500ms"], "node.read-hedge (500ms) is longer than node.round-timeout (400ms)"),
+            (
+                ["node.operation-age-max": "1s", "node.clock-drift-max": "1s"],
+                "node.operation-age-max (1s) is not longer than node.clock-drift-max (1s)"
+            ),
+            (["node.grace": "1m", "node.hint-age-max": "1s"], "node.grace (1m) is not longer than"),
+            (["node.grace": "1h"], "node.hint-age-max (3h) is longer than what node.grace leaves"),
+            (["node.drain": "10s"], "node.drain (10s) is not shorter than shutdown-grace (10s)"),
+            (["node.clients-leave": "3s"], "node.clients-leave (3s) is longer than node.drain (2s)"),
+        ] as [([String: String], String)])
+    func `times that contradict each other are refused with both named`(_ given: [String: String], _ reason: String) {
+        let told = problem { try node(given) }
+        #expect(told.contains(reason), "\(told)")
+        #expect(told.contains("make it"), "\(told)")
     }
 
     @Test func `a gateway's defaults are those of its layer`() throws {

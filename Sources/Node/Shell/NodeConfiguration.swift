@@ -25,7 +25,7 @@ package struct NodeConfiguration: Sendable {
     /// The data directory and its bounds.
     package var storage: StorageConfiguration
     /// How long a stopping node may take to answer what is in flight, in milliseconds.
-    package var drainTimeoutMs: Int64 = 2_000
+    package var drainTimeoutMs: UInt64 = 2_000
     /// How long clients may take at a stop to close their connections, in milliseconds. Stormo's own do at once; others
     /// are not waited for longer.
     package var clientsLeaveMs: UInt64 = 500

@@ -143,7 +143,7 @@ package final class StormoNode: ServiceLifecycle.Service {
     /// request on its way leaves its caller in doubt about it.
     private func drain(_ driver: NodeDriver, on eventLoop: any EventLoop) async {
         let start = SystemClock.now.monotonicMs
-        let until = start + UInt64(configuration.drainTimeoutMs)
+        let until = start + configuration.drainTimeoutMs
         while SystemClock.now.monotonicMs < until {
             let (isBusy, hasClients) =
                 (try? await eventLoop.submit { (driver.isBusy, driver.hasClients) }.get()) ?? (false, false)

@@ -36,16 +36,31 @@ extension NodeConfiguration {
         core.clockDriftMaxMs = try settings.value(NodeSettings.clockDriftMax)
         core.operationAgeMaxMs = try settings.value(NodeSettings.operationAgeMax)
         core.inSyncTimeoutMs = try settings.value(NodeSettings.inSyncTimeout)
+        core.roundTimeoutMs = try settings.value(NodeSettings.roundTimeout)
+        core.readHedgeMs = try settings.value(NodeSettings.readHedge)
+        core.operationsMax = try settings.value(NodeSettings.operationsMax)
+        core.watchesMax = try settings.value(NodeSettings.watchesMax)
+        core.backlogBytesMax = try settings.value(NodeSettings.backlogBytes)
+        core.hintBytesMax = try settings.value(NodeSettings.hintBytesMax)
+        core.hintAgeMaxMs = try settings.value(NodeSettings.hintAgeMax)
+        core.hintsPerSecond = UInt64(try settings.value(NodeSettings.hintsPerSecond))
+        core.repairIntervalMs = try settings.value(NodeSettings.repairInterval)
+        core.repairBytesPerSecond = try settings.value(NodeSettings.repairBytes)
+        core.copyBytesPerSecond = try settings.value(NodeSettings.copyBytes)
+        core.graceMs = try settings.value(NodeSettings.grace)
+        try Self.checkTimes(core)
+
+        refusedTimeoutMs = try settings.value(NodeSettings.refusedTimeout)
+        drainTimeoutMs = try settings.value(NodeSettings.drain)
+        clientsLeaveMs = try settings.value(NodeSettings.clientsLeave)
+        try Self.checkStop(self, shutdownMs: try settings.value(CommonSettings.shutdownGrace))
 
         membership.probeIntervalMs = try settings.value(NodeSettings.probeInterval)
         membership.probeTimeoutMs = try settings.value(NodeSettings.probeTimeout)
         membership.indirectProbes = try settings.value(NodeSettings.probesIndirect)
         membership.suspicionMultiplier = UInt64(try settings.value(NodeSettings.suspicion))
-        guard membership.probeTimeoutMs <= membership.probeIntervalMs else {
-            throw .refused(
-                "node.probe-timeout (\(membership.probeTimeoutMs) ms) is longer than node.probe-interval "
-                    + "(\(membership.probeIntervalMs) ms): make it shorter")
-        }
+        try Self.require(
+            "node.probe-timeout", membership.probeTimeoutMs, atMost: membership.probeIntervalMs, "node.probe-interval")
 
         storage.cacheBytesMax = try settings.value(NodeSettings.cacheBytes)
         storage.cacheItemsMax = try settings.value(NodeSettings.cacheItems)
@@ -53,4 +68,50 @@ extension NodeConfiguration {
         storage.journalFirstSegmentBytes = min(storage.journalFirstSegmentBytes, storage.journalSegmentBytes)
         storage.memtableBytesMax = try settings.value(NodeSettings.memtableBytes)
     }
+
+    /// Times that are fine by themselves and contradict each other.
+    private static func checkTimes(_ core: CoreLimits) throws(ConfigurationError) {
+        let age = core.operationAgeMaxMs
+        let drift = core.clockDriftMaxMs
+        try require(
+            "node.round-timeout", core.roundTimeoutMs, atMost: core.operationTimeoutMs, "node.operation-timeout")
+        try require("node.read-hedge", core.readHedgeMs, atMost: core.roundTimeoutMs, "node.round-timeout")
+        guard age > drift else {
+            throw .refused(
+                "node.operation-age-max (\(text(age))) is not longer than node.clock-drift-max (\(text(drift))): "
+                    + "clocks that may differ would make fresh messages too old; make it longer")
+        }
+        guard core.graceMs > age + drift else {
+            throw .refused(
+                "node.grace (\(text(core.graceMs))) is not longer than node.operation-age-max and node.clock-drift-max "
+                    + "together (\(text(age + drift))): a message under way could bring back what was deleted; make it longer"
+            )
+        }
+        let keptMs = core.graceMs - age - drift
+        guard core.hintAgeMaxMs <= keptMs else {
+            throw .refused(
+                "node.hint-age-max (\(text(core.hintAgeMaxMs))) is longer than what node.grace leaves beside "
+                    + "node.operation-age-max and node.clock-drift-max (\(text(keptMs))): a hint would outlive the deletion "
+                    + "that it has to be compared with; make it shorter, or the grace longer")
+        }
+    }
+
+    /// What a stop may take, and when the process is ended whatever it does.
+    private static func checkStop(_ node: NodeConfiguration, shutdownMs: UInt64) throws(ConfigurationError) {
+        guard node.drainTimeoutMs < shutdownMs else {
+            throw .refused(
+                "node.drain (\(text(node.drainTimeoutMs))) is not shorter than shutdown-grace (\(text(shutdownMs))): the node "
+                    + "would be ended before it has closed its files; make it shorter")
+        }
+        try require("node.clients-leave", node.clientsLeaveMs, atMost: node.drainTimeoutMs, "node.drain")
+    }
+
+    private static func require(
+        _ name: String, _ ms: UInt64, atMost mostMs: UInt64, _ other: String
+    ) throws(ConfigurationError) {
+        guard ms > mostMs else { return }
+        throw .refused("\(name) (\(text(ms))) is longer than \(other) (\(text(mostMs))): make it shorter")
+    }
+
+    private static func text(_ ms: UInt64) -> String { Quantity.durationText(ms) }
 }

@@ -53,6 +53,54 @@ enum NodeSettings {
         .node, "memtable-bytes", default: "64MiB", in: (64 << 10)...(16 << 30),
         "Memory for the newest writes before they move to the tables on disk.")
 
+    /// Bytes that may wait for the journal.
+    static let backlogBytes = Setting.bytes(
+        .node, "backlog-bytes", default: "64MiB", in: (1 << 20)...(16 << 30),
+        "Writes that may wait for the disk; beyond it new ones are refused as overloaded.")
+
+    // MARK: Work at once
+
+    /// Operations at once.
+    static let operationsMax = Setting.integer(
+        .node, "operations-max", default: 16_384, in: 64...1_000_000, unit: "operations",
+        "Operations that the node coordinates at once; further ones are refused as overloaded.")
+    /// Prefixes watched at once.
+    static let watchesMax = Setting.integer(
+        .node, "watches-max", default: 1_024, in: 1...100_000, unit: "prefixes",
+        "Prefixes that the node watches for clients at once; further ones are refused as overloaded.")
+
+    // MARK: Hints, comparison, copying
+
+    /// Bytes of hints.
+    static let hintBytesMax = Setting.bytes(
+        .node, "hint-bytes-max", default: "1GiB", in: 0...(1 << 40),
+        "Writes that are kept for one node that missed them; beyond it they are dropped and the rest is left to repair."
+    )
+    /// Age of hints.
+    static let hintAgeMax = Setting.duration(
+        .node, "hint-age-max", default: "3h", in: 1_000...(30 * 86_400_000),
+        "How long such writes are kept at most; a node that was away longer has to be compared anyway.")
+    /// Speed of their delivery.
+    static let hintsPerSecond = Setting.integer(
+        .node, "hints-per-second", default: 2_000, in: 1...1_000_000, unit: "writes",
+        "Such writes that are delivered in a second, so that a node that comes back can also serve.")
+    /// Time between two comparisons.
+    static let repairInterval = Setting.duration(
+        .node, "repair-interval", default: "1h", in: 0...(30 * 86_400_000),
+        "How often the node compares its keys with the other copies by itself; 0 for only when asked to.")
+    /// Speed of repair.
+    static let repairBytes = Setting.bytes(
+        .node, "repair-bytes-per-second", default: "16MiB", in: (64 << 10)...(16 << 30),
+        "Differing keys that a comparison moves in a second, so that callers keep their share of the disks.")
+    /// Speed of copying.
+    static let copyBytes = Setting.bytes(
+        .node, "copy-bytes-per-second", default: "32MiB", in: (64 << 10)...(16 << 30),
+        "Keys that the node copies in a second while the ring changes, so that callers keep their share of the disks.")
+    /// How long tombstones stay.
+    static let grace = Setting.duration(
+        .node, "grace", default: "1d", in: 2_000...(365 * 86_400_000),
+        "How long a deletion is remembered at least, so that nothing deleted comes back. The same on every node.")
+
     // MARK: Times
 
     /// How long an operation may take.
@@ -60,6 +108,14 @@ enum NodeSettings {
         .node, "operation-timeout", default: "2s", in: 50...60_000,
         "How long an operation may take before its caller is told that there is no quorum, or that the outcome is unknown."
     )
+    /// How long one round of messages may take.
+    static let roundTimeout = Setting.duration(
+        .node, "round-timeout", default: "400ms", in: 10...60_000, unit: "ms",
+        "How long other nodes may take to answer before an operation tries another way, within operation-timeout.")
+    /// When further replicas are asked.
+    static let readHedge = Setting.duration(
+        .node, "read-hedge", default: "20ms", in: 1...60_000, unit: "ms",
+        "How long a read waits for the replicas that it asked first before it asks the others too.")
     /// How far clocks may differ.
     static let clockDriftMax = Setting.duration(
         .node, "clock-drift-max", default: "500ms", in: 10...60_000, unit: "ms",
@@ -91,13 +147,34 @@ enum NodeSettings {
         .node, "suspicion", default: 4, in: 1...64, unit: "× log₁₀(n+1) probe intervals",
         "How long a silent member stays suspect, and may object, before it is called dead.")
 
+    // MARK: Start and stop
+
+    /// How long a node that nobody takes keeps trying.
+    static let refusedTimeout = Setting.duration(
+        .node, "refused-timeout", default: "8s", in: 100...600_000,
+        "How long a starting node that every other one refuses keeps trying: its former run must have been called dead."
+    )
+    /// How long a stop may take to answer.
+    static let drain = Setting.duration(
+        .node, "drain", default: "2s", in: 0...600_000,
+        "How long a stopping node may take to answer what it was asked; less than shutdown-grace.")
+    /// How long clients may take to leave.
+    static let clientsLeave = Setting.duration(
+        .node, "clients-leave", default: "500ms", in: 0...600_000, unit: "ms",
+        "How long a stopping node waits for its clients, who are told at once, to close their connections; within drain."
+    )
+
     /// In the order of the reference.
     static let all: [SettingDefinition] = [
         name.definition, listen.definition, advertise.definition, data.definition, bootstrapExpect.definition,
         zone.definition, replicationFactor.definition, virtualNodes.definition, cacheBytes.definition,
         cacheItems.definition,
-        journalSegmentBytes.definition, memtableBytes.definition, operationTimeout.definition, clockDriftMax.definition,
+        journalSegmentBytes.definition, memtableBytes.definition, backlogBytes.definition, operationsMax.definition,
+        watchesMax.definition, hintBytesMax.definition, hintAgeMax.definition, hintsPerSecond.definition,
+        repairInterval.definition, repairBytes.definition, copyBytes.definition, grace.definition,
+        operationTimeout.definition, roundTimeout.definition, readHedge.definition, clockDriftMax.definition,
         operationAgeMax.definition, inSyncTimeout.definition, probeInterval.definition, probeTimeout.definition,
-        probesIndirect.definition, suspicion.definition,
+        probesIndirect.definition, suspicion.definition, refusedTimeout.definition, drain.definition,
+        clientsLeave.definition,
     ]
 }
