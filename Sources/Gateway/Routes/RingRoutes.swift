@@ -31,7 +31,7 @@ struct RingRoutes {
                         $0.member("id", member.id.description)
                         $0.member("name", member.name)
                         $0.member("address", member.address)
-                        $0.member("state", Self.state(of: member.id, in: cluster))
+                        $0.member("state", cluster.stateText(of: member.id))
                         $0.member("zone", member.zone)
                         $0.member("tokens", member.virtualNodes)
                         $0.member("owns", (ring.primaryShare(of: member.id) * 10_000).rounded() / 10_000)
@@ -42,9 +42,9 @@ struct RingRoutes {
             $0.member("replicas", ring.replicas)
             $0.member("virtual_nodes", ring.members.map(\.virtualNodes).max() ?? 0)
             $0.member("epoch", ring.epoch.rawValue)
-            if let next = ring.next {
+            if let transition = RingTransition(ring) {
                 $0.name("transition")
-                $0.transition(from: ring.layout, to: next, progress)
+                $0.transition(transition, progress)
             }
         }
     }
@@ -120,7 +120,7 @@ struct RingRoutes {
                         $0.member("id", member.id.description)
                         $0.member("name", member.name)
                         $0.member("address", member.address)
-                        $0.member("state", Self.state(of: member.id, in: cluster))
+                        $0.member("state", cluster.stateText(of: member.id))
                     }
                 }
             }
@@ -139,24 +139,13 @@ struct RingRoutes {
         return ring
     }
 
-    /// The member that goes by this name or id.
+    /// The member that goes by this name, id or address, one that joins among them.
     static func member(_ name: String, in cluster: ClusterState?) throws(Problem) -> RingMember {
         let ring = try ring(try Self.cluster(cluster))
-        guard let member = ring.members.first(where: { $0.name == name || $0.id.description == name }) else {
+        guard let member = ring.allMembers.first(where: { $0.isCalled(name) }) else {
             throw .notFound("node", "the ring has no node \(name)")
         }
         return member
-    }
-
-    /// What the membership says of a node.
-    static func state(of id: NodeID, in cluster: ClusterState) -> String {
-        switch cluster.members.first(where: { $0.identity.id == id })?.state {
-        case .alive: "alive"
-        case .suspect: "suspect"
-        case .dead: "dead"
-        case .left: "left"
-        case nil: "unknown"
-        }
     }
 }
 
@@ -194,12 +183,13 @@ extension BodyFields {
 }
 
 extension JSONWriter {
-    fileprivate mutating func transition(from: RingLayout, to: RingLayout, _ progress: RingProgress?) {
+    fileprivate mutating func transition(_ transition: RingTransition, _ progress: RingProgress?) {
         object {
+            $0.member("kind", transition.kind.rawValue)
             $0.name("from")
-            $0.layout(from)
+            $0.layout(transition.from)
             $0.name("to")
-            $0.layout(to)
+            $0.layout(transition.to)
             guard let progress else { return }
             $0.name("progress")
             $0.object {

@@ -60,7 +60,7 @@ struct ServiceRoutes {
                     $0.object {
                         $0.member("id", node.member.id.description)
                         $0.member("name", node.member.name)
-                        $0.member("state", RingRoutes.state(of: node.member.id, in: cluster))
+                        $0.member("state", cluster.stateText(of: node.member.id))
                         switch node.figures {
                         case .success(let figures):
                             $0.name("stats")

@@ -48,8 +48,8 @@ struct WatchRoutes {
     private func tell(
         _ prefix: String, after lastEventID: String?, until hasGone: StreamEnd, to writer: inout any ResponseBodyWriter
     ) async throws {
-        let position = lastEventID.flatMap { WatchPosition(eventID: $0) }
-        var text = ServerSentEvent.opening(id: position?.eventID ?? "0", retryMs: 2_000)
+        let position = lastEventID.flatMap { WatchPosition($0) }
+        var text = ServerSentEvent.opening(id: position?.text ?? "0", retryMs: 2_000)
         if lastEventID != nil, position == nil {
             // A position that cannot be read is lost; everything follows.
             ServerSentEvent.append(id: "0", name: "reset", json: Array("{}".utf8), to: &text)
@@ -117,7 +117,7 @@ struct WatchRoutes {
             writer.object { _ in }
         case .nothing: return
         }
-        ServerSentEvent.append(id: event.position?.eventID ?? "0", name: name, json: writer.bytes, to: &text)
+        ServerSentEvent.append(id: event.position?.text ?? "0", name: name, json: writer.bytes, to: &text)
     }
 }
 
@@ -133,28 +133,6 @@ private actor WatchReader {
         iterator = own
         guard let event else { throw CancellationError() }
         return event
-    }
-}
-
-extension WatchPosition {
-    /// The position as the id of an event: the moment and the node in sixteen hexadecimal digits each, and of a listing
-    /// under way, behind a point, its last key.
-    var eventID: String {
-        Hex.fixed(time.rawValue) + Hex.fixed(node.rawValue) + (after.map { "." + Base64URL.encode($0) } ?? "")
-    }
-
-    /// Reads an event's id; nil for any other text.
-    init?(eventID text: String) {
-        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let digits = parts.first, digits.utf8.count == 32, let time = Hex.number(digits.prefix(16)),
-            let node = Hex.number(digits.suffix(16))
-        else { return nil }
-        var after: [UInt8]?
-        if parts.count == 2 {
-            guard let bytes = Base64URL.decode(parts[1]), bytes.count <= WireLimits.keyBytesMax else { return nil }
-            after = bytes
-        }
-        self.init(time: HybridTime(time), after: after, node: NodeID(node))
     }
 }
 

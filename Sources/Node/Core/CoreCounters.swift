@@ -56,7 +56,9 @@ package struct CoreCounters: Sendable {
     package internal(set) var rangesCompared: UInt64 = 0
     /// Ranges that could not be: a replica was away or refused.
     package internal(set) var rangesNotCompared: UInt64 = 0
-    /// Registers in them.
+    /// Leaves of trees in which another replica's differed from this node's.
+    package internal(set) var leavesDiffering: UInt64 = 0
+    /// Registers in the ranges compared.
     package internal(set) var keysCompared: UInt64 = 0
     /// Registers that differed and were settled.
     package internal(set) var keysRepaired: UInt64 = 0
@@ -135,6 +137,7 @@ package struct CoreCounters: Sendable {
             .init(name: "repair_runs_total", value: repairs),
             .init(name: "repair_ranges_total", value: rangesCompared),
             .init(name: "repair_ranges_failed_total", value: rangesNotCompared),
+            .init(name: "repair_leaves_differing_total", value: leavesDiffering),
             .init(name: "repair_keys_compared_total", value: keysCompared),
             .init(name: "repair_keys_repaired_total", value: keysRepaired),
             .init(name: "repair_bytes_total", value: repairBytes),

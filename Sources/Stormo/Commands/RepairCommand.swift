@@ -56,7 +56,7 @@ struct RepairCommand: AsyncParsableCommand {
             throw ClientError.refused(.noRing, "the cluster has no ring yet: there is nothing to compare")
         }
         guard let name else { return ring.members.sorted { ($0.name, $0.id) < ($1.name, $1.id) } }
-        let found = ring.members.filter { $0.name == name || $0.address == name || "\($0.id)" == name }
+        let found = ring.members.filter { $0.isCalled(name) }
         guard !found.isEmpty else {
             let names = ring.members.map(\.name).sorted().joined(separator: ", ")
             throw ValidationError("the ring has no node '\(name)', only \(names)")

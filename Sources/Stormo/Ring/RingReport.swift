@@ -187,10 +187,3 @@ struct RingShares {
     /// From 0 to 1.
     subscript(_ node: NodeID) -> Double { shares[node] ?? 0 }
 }
-
-extension ClusterState {
-    /// What the membership says of a node, in a word.
-    func stateText(of node: NodeID) -> String {
-        members.first { $0.identity.id == node }.map { "\($0.state)" } ?? "unknown"
-    }
-}

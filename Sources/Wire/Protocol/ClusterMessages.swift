@@ -43,6 +43,11 @@ public struct ClusterState: Hashable, Sendable {
         self.members = members
     }
 
+    /// What the membership says of a node, in a word; `unknown` of one that it does not know.
+    public func stateText(of node: NodeID) -> String {
+        members.first { $0.identity.id == node }.map { "\($0.state)" } ?? "unknown"
+    }
+
     /// By name, ring epoch and members; the ring's tables follow from these.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(name)

@@ -20,6 +20,9 @@ public struct RingMember: Hashable, Sendable {
         self.virtualNodes = virtualNodes
     }
 
+    /// Whether an operator who writes `text` means this member: its name, its id or its address.
+    public func isCalled(_ text: String) -> Bool { name == text || address == text || id.description == text }
+
     /// The member's tokens: XXH64 of its id, seeded with the index of the virtual node. They follow from the id, so
     /// they need not be stored.
     public var tokens: [UInt64] {

@@ -362,6 +362,7 @@ extension Node {
         }
         for leaf in 0..<whole {
             let others = peers.filter { comparing.trees[$0]?.leaves[leaf] != own.leaves[leaf] }
+            counters.leavesDiffering += UInt64(others.count)
             if !others.isEmpty, own.counts[leaf] > limits.treeLeafKeysMax, count > 1 {
                 comparing.stretches.append(part(leaf..<leaf + 1, of: others, isFirstLook: false))
             } else if let run = differing, run.peers == others, run.leaves.upperBound == leaf {

@@ -86,7 +86,7 @@ extension Node {
     }
 
     private func member(_ name: String, _ ring: Ring) throws(RingRefusal) -> RingMember {
-        let found = ring.members.first { $0.name == name || $0.address == name || $0.id.description == name }
+        let found = ring.members.first { $0.isCalled(name) }
         guard let found else {
             let names = ring.members.map(\.name).joined(separator: ", ")
             throw RingRefusal(.ringRefused, "the ring has no member '\(name)', only \(names)")
