@@ -46,6 +46,28 @@ struct StatusReport: Encodable, Sendable, Hashable {
         var ownsPercent: Double
         /// Its figures; empty when it does not answer.
         var figures: [String: UInt64]
+
+        /// What an operator should know of it, each as the rest of a sentence that begins with its name.
+        var concerns: [String] {
+            func figure(_ name: String) -> UInt64 { figures[name] ?? 0 }
+            var concerns: [String] = []
+            if figure("storage_read_only") > 0 { concerns.append("takes no writes: its disk is full or has failed") }
+            if figure("amnesia") > 0 {
+                concerns.append(
+                    "fetches the copies that it has lost: \(figure("amnesia_ranges_done")) of "
+                        + "\(figure("amnesia_ranges_total")) ranges")
+            }
+            if figure("registers_damaged") > 0 {
+                concerns.append("mends \(Text.grouped(Double(figure("registers_damaged")))) damaged keys")
+            }
+            if figure("hints_pending") > 0 {
+                concerns.append(
+                    "keeps \(Text.grouped(Double(figure("hints_pending")))) writes "
+                        + "(\(Text.size(bytes: figure("hints_bytes")))) for nodes that missed them, the oldest for "
+                        + Text.duration(ms: figure("hints_oldest_ms")))
+            }
+            return concerns
+        }
     }
 
     /// A topic.
@@ -134,6 +156,8 @@ struct StatusReport: Encodable, Sendable, Hashable {
             ])
         }
         if !nodes.isEmpty { lines += [""] + table.lines }
+        let concerns = nodes.flatMap { node in node.concerns.map { "\(node.name) \($0)" } }
+        if !concerns.isEmpty { lines += [""] + concerns }
         if !topics.isEmpty {
             var table = TextTable([
                 .init("TOPIC"), .init("PARTITIONS", right: true), .init("UNDER-REPLICATED", right: true),
