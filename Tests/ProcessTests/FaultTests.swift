@@ -64,11 +64,9 @@ extension ProcessTests {
         @Test func `nodes stopped and started one after the other under load cost no caller anything`() async throws {
             try await TestCluster.with { cluster, client in
                 try await cluster.waitUntilWhole(client)
-                let load = Load(client, publishers: 0)
+                let load = Load(client)
                 for index in 0..<3 {
-                    try await eventually("20 more puts and reads", cluster.running) {
-                        load.answered.puts > 20 * (index + 1) && load.answered.reads > 20 * (index + 1)
-                    }
+                    try await load.progress(cluster)
                     cluster[index].signal(SIGTERM)
                     #expect(try await cluster[index].waitForExit() == .code(0), "\(cluster[index].logTail())")
                     try cluster.start(index)

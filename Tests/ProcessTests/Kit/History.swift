@@ -41,6 +41,11 @@ final class History: Sendable {
     /// How many operations were refused or have an unknown outcome, so far.
     var failed: Int { state.withLock { $0.counts.values.reduce(0) { $0 + $1.failed } } }
 
+    /// The same without those that were told `word`.
+    func failed(exceptFor word: String) -> Int {
+        state.withLock { $0.failures.reduce(0) { $1.key.contains(word) ? $0 : $0 + $1.value } }
+    }
+
     /// How many keys and operations there are, and of how many the outcome is unknown.
     var summary: String {
         state.withLock { state in
