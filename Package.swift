@@ -120,8 +120,8 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Gateway", "StormoClient", "Wire", "FleetRules", httpTypes, hummingbird, hummingbirdCore, nioCore,
-                nioEmbedded, logging, lifecycle,
+                "Gateway", "StormoClient", "NodeShell", "NodeCore", "Wire", "FleetRules", httpTypes, hummingbird,
+                hummingbirdCore, nioCore, nioEmbedded, logging, lifecycle,
             ]),
         tests(
             "AgentTests", ["FleetRules", "EnergyRules", "Fleet", "Energy", "StormoClient", "Wire", logging],

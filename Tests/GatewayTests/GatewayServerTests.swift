@@ -9,68 +9,9 @@ import Wire
 
 /// A gateway on a port of its own, whose cluster does not answer: what HTTP alone decides.
 @Suite(.serialized) struct GatewayServerTests {
-    private func withGateway(
-        _ change: (inout GatewayConfiguration) -> Void = { _ in }, _ body: (Int) async throws -> Void
-    ) async throws {
-        var configuration = GatewayConfiguration()
-        configuration.port = 0
-        configuration.name = "gw-test"
-        configuration.drainMs = 0
-        change(&configuration)
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        var settings = ClientConfiguration(
-            seeds: ["127.0.0.1:1"], clusterName: "c", secret: [1], role: .gateway, name: "gw")
-        settings.operationTimeoutMs = 200
-        let client = StormoClient(configuration: settings, logger: logger)
-        let (ports, port) = AsyncStream<Int>.makeStream()
-        // Time stands still for those who sign in: on a busy host checking five passwords may take longer than an attempt
-        // needs to be granted again.
-        let server = try GatewayServer(
-            configuration: configuration, client: client, logger: logger, onListening: { port.yield($0) },
-            steadyMs: { 0 })
-        let running = Task {
-            defer { port.finish() }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await client.run() }
-                group.addTask { try await server.run() }
-                // The client's stub may return at once; the server decides how long this lasts.
-                while !group.isEmpty { try await group.next() }
-            }
-        }
-        defer { running.cancel() }
-        var iterator = ports.makeAsyncIterator()
-        guard let bound = await iterator.next() else {
-            try await running.value
-            Issue.record("the gateway ended before it listened")
-            return
-        }
-        try await body(bound)
-    }
-
-    /// Sends one request on a connection of its own and returns status, headers and body.
-    private func exchange(
-        _ port: Int, _ head: String, headers: [String] = [], body: [UInt8] = []
-    ) async throws -> (status: String, headers: String, body: JSONValue?) {
-        let socket = try #require(HTTPSocket(port: port))
-        var lines = ["\(head) HTTP/1.1", "Host: localhost:\(port)", "Connection: close"] + headers
-        if !body.isEmpty, !headers.contains(where: { $0.lowercased().hasPrefix("content-length") }) {
-            lines.append("Content-Length: \(body.count)")
-        }
-        socket.send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body)
-        return try parse(await socket.receive())
-    }
-
-    private func parse(_ text: String) throws -> (status: String, headers: String, body: JSONValue?) {
-        let end = try #require(text.firstRange(of: "\r\n\r\n"), "\(text)")
-        let head = text[..<end.lowerBound]
-        let status = head.split(separator: " ", maxSplits: 2).dropFirst().first.map(String.init) ?? ""
-        return (status, head.lowercased(), try? JSONValue(parsing: Array(text[end.upperBound...].utf8)))
-    }
-
     @Test func namesItselfAndTheRequest() async throws {
         try await withGateway { port in
-            let answer = try await exchange(
+            let answer = try await HTTPExchange(
                 port, "GET /health",
                 headers: [
                     "X-Request-Id: mine-1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -84,7 +25,7 @@ import Wire
                 answer.headers.contains(
                     "content-security-policy: default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
                 ))
-            #expect(try await exchange(port, "GET /ready").status == "503")
+            #expect(try await HTTPExchange(port, "GET /ready").status == "503")
         }
     }
 
@@ -121,13 +62,13 @@ import Wire
                     "invalid_body"
                 ),
             ] {
-                let answer = try await exchange(port, head, headers: headers, body: Array(body.utf8))
+                let answer = try await HTTPExchange(port, head, headers: headers, body: Array(body.utf8))
                 #expect(answer.status == status, "\(head) \(body)")
                 #expect(answer.body?["code"] == .string(code), "\(head) \(body)")
                 #expect(answer.headers.contains("content-type: application/problem+json"), "\(head)")
             }
-            #expect(try await exchange(port, "POST /kv/a").headers.contains("allow: get, put, delete, head"))
-            #expect(try await exchange(port, "HEAD /nope").status == "404")
+            #expect(try await HTTPExchange(port, "POST /kv/a").headers.contains("allow: get, put, delete, head"))
+            #expect(try await HTTPExchange(port, "HEAD /nope").status == "404")
         }
     }
 
@@ -136,7 +77,7 @@ import Wire
             for head in [
                 "GET /kv/a", "GET /drones", "GET /zones", "GET /floors", "GET /fleet/stream", "GET /sharding/info",
             ] {
-                let answer = try await exchange(port, head)
+                let answer = try await HTTPExchange(port, head)
                 #expect(answer.status == "503", "\(head)")
                 #expect(answer.headers.contains("retry-after: "), "\(head)")
             }
@@ -146,7 +87,8 @@ import Wire
     @Test func bodiesThatLieAboutTheirLength() async throws {
         try await withGateway({ $0.limits.idleMs = 300 }) { port in
             let json = "Content-Type: application/json"
-            #expect(try await exchange(port, "PUT /kv/a", headers: [json, "Content-Length: 1048577"]).status == "413")
+            #expect(
+                try await HTTPExchange(port, "PUT /kv/a", headers: [json, "Content-Length: 1048577"]).status == "413")
             // Shorter than declared, and then the end.
             let short = try #require(HTTPSocket(port: port))
             short.send("PUT /kv/a HTTP/1.1\r\nHost: localhost\r\n\(json)\r\nContent-Length: 100\r\n\r\n{\"value\":1}")
@@ -169,7 +111,7 @@ import Wire
             for _ in 0..<17 { chunks.send(chunk) }
             #expect((await chunks.receive(until: "\r\n\r\n")).contains(" 413 "))
             // And it still answers.
-            #expect(try await exchange(port, "GET /nope").status == "404")
+            #expect(try await HTTPExchange(port, "GET /nope").status == "404")
         }
     }
 
@@ -177,21 +119,22 @@ import Wire
         try await withGateway({ $0.corsOrigins = ["https://friend.example"] }) { port in
             let socket = try #require(HTTPSocket(port: port))
             socket.send("GET /health HTTP/1.1\r\nHost: evil.example:\(port)\r\nConnection: close\r\n\r\n")
-            let answer = try parse(await socket.receive())
+            let answer = try HTTPExchange(await socket.receive())
             #expect(answer.status == "403")
             #expect(answer.body?["code"] == .string("host_not_allowed"))
-            let cancel = try await exchange(port, "POST /deliveries/x/cancel", headers: ["Origin: http://evil.example"])
+            let cancel = try await HTTPExchange(
+                port, "POST /deliveries/x/cancel", headers: ["Origin: http://evil.example"])
             #expect(cancel.body?["code"] == .string("origin_not_allowed"))
             #expect(
-                try await exchange(port, "POST /deliveries/x/cancel", headers: ["Origin: http://localhost:\(port)"])
+                try await HTTPExchange(port, "POST /deliveries/x/cancel", headers: ["Origin: http://localhost:\(port)"])
                     .status == "503")
-            let friend = try await exchange(
+            let friend = try await HTTPExchange(
                 port, "OPTIONS /kv/a",
                 headers: ["Origin: https://friend.example", "Access-Control-Request-Method: PUT"])
             #expect(friend.status == "204")
             #expect(friend.headers.contains("access-control-allow-origin: https://friend.example"))
             #expect(friend.headers.contains("access-control-allow-methods: get, head, put, delete"))
-            let stranger = try await exchange(port, "OPTIONS /kv/a", headers: ["Origin: https://evil.example"])
+            let stranger = try await HTTPExchange(port, "OPTIONS /kv/a", headers: ["Origin: https://evil.example"])
             #expect(!stranger.headers.contains("access-control-allow-origin"))
         }
     }
@@ -199,11 +142,11 @@ import Wire
     @Test func theAdminTokenIsAnAdmin() async throws {
         try await withGateway({ $0.adminToken = "an-admin-token" }) { port in
             let json = "Content-Type: application/json"
-            let good = try await exchange(
+            let good = try await HTTPExchange(
                 port, "PUT /admin/thresholds", headers: [json, "Authorization: Bearer an-admin-token"],
                 body: Array("{}".utf8))
             #expect(good.status == "422")
-            let bad = try await exchange(
+            let bad = try await HTTPExchange(
                 port, "PUT /admin/thresholds", headers: [json, "Authorization: Bearer an-admin-tokem"],
                 body: Array("{}".utf8))
             #expect(bad.status == "401")
@@ -217,7 +160,7 @@ import Wire
             var statuses: [String] = []
             var last = ""
             for _ in 0..<6 {
-                let answer = try await exchange(
+                let answer = try await HTTPExchange(
                     port, "POST /login", headers: ["Content-Type: application/json"], body: body)
                 statuses.append(answer.status)
                 last = answer.headers
@@ -225,7 +168,7 @@ import Wire
             #expect(statuses == ["401", "401", "401", "401", "401", "429"])
             #expect(last.split(separator: "\r\n").contains("retry-after: 15"))
             // With users configured, clients need a token too.
-            #expect(try await exchange(port, "GET /kv/a").status == "401")
+            #expect(try await HTTPExchange(port, "GET /kv/a").status == "401")
         }
     }
 
@@ -240,18 +183,19 @@ import Wire
         write(page, "<p>fleet", 8)
         close(page)
         try await withGateway({ $0.webDirectory = directory }) { port in
-            let first = try await exchange(port, "GET /dashboard")
+            let first = try await HTTPExchange(port, "GET /dashboard")
             #expect(first.status == "200")
             #expect(first.headers.contains("content-type: text/html; charset=utf-8"))
             let tag = try #require(
                 first.headers.split(separator: "\r\n").first { $0.hasPrefix("etag: ") }?.dropFirst(6))
-            #expect(try await exchange(port, "GET /web/fleet.html", headers: ["If-None-Match: \(tag)"]).status == "304")
-            #expect(try await exchange(port, "GET /").headers.contains("location: /dashboard"))
+            #expect(
+                try await HTTPExchange(port, "GET /web/fleet.html", headers: ["If-None-Match: \(tag)"]).status == "304")
+            #expect(try await HTTPExchange(port, "GET /").headers.contains("location: /dashboard"))
             for path in [
                 "/web/../fleet.html", "/web/..%2f..%2f..%2fetc%2fpasswd", "/web//etc/passwd", "/web/",
-                "/lib/leaflet/%2e%2e/x", "/dashboard/energy",
+                "/lib/leaflet/%2e%2e/x", "/dashboard/energy", "/dashboard/cluster",
             ] {
-                #expect(try await exchange(port, "GET \(path)").status == "404", "\(path)")
+                #expect(try await HTTPExchange(port, "GET \(path)").status == "404", "\(path)")
             }
         }
     }
@@ -276,7 +220,7 @@ import Wire
         idle.send("GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n")
         #expect((await idle.receive(until: "path_not_found")).contains(" 404 "))
         await group.triggerGracefulShutdown()
-        let answer = try await exchange(bound, "GET /ready")
+        let answer = try await HTTPExchange(bound, "GET /ready")
         #expect(answer.status == "503")
         #expect(answer.body?["status"] == .string("draining"))
         try await running.value
