@@ -179,18 +179,48 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
 
     // MARK: Membership
 
-    private func gossip(_ input: Swim.Input) {
-        guard !isStopped else { return }
+    private func gossip(_ input: Swim.Input) { _ = refusal(of: input) }
+
+    /// Gives an input to the membership and does what it says. Returns why a member is not forgotten, when that was asked.
+    private func refusal(of input: Swim.Input) -> ForgetRefusal? {
+        guard !isStopped else { return nil }
+        var found: ForgetRefusal?
         for output in swim.handle(input, nowMs: SystemClock.now.monotonicMs) {
             switch output {
             case .send(let address, let bytes): sendGossip(bytes, to: address)
             case .changed(let member, let former): changed(member, from: former)
             case .conflict(let line): logger.error("\(line)")
             case .forgotten(let member): forgotten(member)
-            case .forgetRefused(_, let refusal): logger.warning("\(refusal)")
+            case .forgetRefused(_, let refusal):
+                logger.warning("\(refusal)")
+                found = refusal
             case .wakeAt(let atMs): scheduleWake(atMs)
             }
         }
+        return found
+    }
+
+    /// An operator's word that a member is gone for good.
+    private func forget(_ request: ForgetMember) -> Message {
+        func refused(_ code: ErrorCode, _ detail: String) -> Message {
+            .error(ErrorMessage(code: code, detail: detail))
+        }
+        let named = swim.members.filter {
+            let identity = $0.identity
+            return identity.name == request.node || identity.address == request.node
+                || identity.id.description == request.node
+        }
+        // One that came back under the name of one that is gone is not meant.
+        guard let member = named.first(where: { !$0.isPresent }) ?? named.first else {
+            return refused(.invalid, "nobody here is called '\(request.node)': look at the members and their ids")
+        }
+        guard core.ring?.member(member.identity.id) == nil else {
+            return refused(
+                .ringRefused,
+                "\(member.identity.name) is a node of the ring: remove it from there, or replace it, first")
+        }
+        if let refusal = refusal(of: .forget(member.identity.id)) { return refused(.ringRefused, "\(refusal)") }
+        return .done
     }
 
     private func scheduleWake(_ atMs: UInt64) {
@@ -327,6 +357,8 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             connection.send(.error(goingDown), requestID: frame.header.requestID, answer: true)
         } else if case .statsRequest = frame.message {
             connection.send(.stats(statistics), requestID: frame.header.requestID, answer: true)
+        } else if case .forgetMember(let request) = frame.message {
+            connection.send(forget(request), requestID: frame.header.requestID, answer: true)
         } else if let channel = channelIDs[ObjectIdentifier(connection)] {
             core.handle(.request(channel, peer: connection.peer.id, frame.header, frame.message), at: SystemClock.now)
         }
