@@ -32,6 +32,10 @@ struct StormoCommand: AsyncParsableCommand {
         // A reader that went away is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         Lifeline.followIfAsked()
+        if let index = CommandArguments.firstThatIsNoText() {
+            Console.error("stormo: argument \(index) is not UTF-8: keys and names on the command line are text")
+            exit(withError: ExitCode(CommandExit.usage))
+        }
         var command: any ParsableCommand
         do { command = try parseAsRoot() } catch { exit(withError: error) }
         do {
@@ -46,6 +50,17 @@ struct StormoCommand: AsyncParsableCommand {
             if error is ExitCode || code == .success || code == .validationFailure { exit(withError: error) }
             Console.error("stormo: \(CommandExit.line(of: error))")
             Self.exit(withError: ExitCode(CommandExit.code(of: error)))
+        }
+    }
+}
+
+/// The arguments as the system has handed them over: bytes.
+enum CommandArguments {
+    /// The number of the first one that is not UTF-8; nil when all are. Swift would read it with replacement characters in
+    /// place of its bytes, which is another key.
+    static func firstThatIsNoText() -> Int? {
+        (1..<max(1, Int(CommandLine.argc))).first { index in
+            CommandLine.unsafeArgv[index].map { String(validatingCString: $0) == nil } ?? false
         }
     }
 }
