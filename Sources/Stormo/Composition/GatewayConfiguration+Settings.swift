@@ -29,5 +29,6 @@ extension GatewayConfiguration {
         limits.requestsInFlightMax = try settings.value(GatewaySettings.requestsMax)
         limits.connectionsMax = try settings.value(GatewaySettings.connectionsMax)
         limits.streamsMax = try settings.value(GatewaySettings.streamsMax)
+        limits.watchersMax = try settings.value(GatewaySettings.watchesMax)
     }
 }

@@ -65,12 +65,16 @@ enum GatewaySettings {
     /// Streams at once.
     static let streamsMax = Setting.integer(
         .gateway, "streams-max", default: 4_096, in: 1...1_000_000, unit: "streams", "Open event streams at once.")
+    /// Watches at once.
+    static let watchesMax = Setting.integer(
+        .gateway, "watches-max", default: 256, in: 1...1_000_000, unit: "watches",
+        "Open watches of keys at once; each holds a request at a node.")
 
     /// In the order of the reference.
     static let all: [SettingDefinition] = [
         name.definition, listen.definition, adminToken.definition, adminUser.definition, adminPass.definition,
         broadcastToken.definition, corsOrigins.definition, allowedHosts.definition, tlsInFront.definition,
         tokenLifetime.definition, web.definition, leaflet.definition, chart.definition, drain.definition,
-        requestsMax.definition, connectionsMax.definition, streamsMax.definition,
+        requestsMax.definition, connectionsMax.definition, streamsMax.definition, watchesMax.definition,
     ]
 }
