@@ -3,8 +3,8 @@
 
     dashboards.py http://127.0.0.1:8080 [--timeout 60] [--screenshots DIRECTORY] [--user NAME --password WORD]
 
-The fleet's page must be live with a map, a drone and a delivery's row; the energy page live with a floor's reading;
-both without a problem on the page, an uncaught error or a missing file, in a wide and in a narrow window.
+The fleet's page must be live with a map, a drone and a delivery's row; the energy page live with a floor's reading; the
+cluster's page live with a node and a ring at rest; all without a problem on the page, an uncaught error or a missing file, in a wide and in a narrow window.
 Exits 0 when all holds, 1 with one line for each thing that does not, 2 when the browser or the gateway is missing.
 """
 
@@ -39,6 +39,14 @@ PAGES = {
             ("charts", lambda value: value == "drawn", "has no charts"),
             ("floors", lambda value: int(value) >= 1, "shows no floor"),
             ("readings", lambda value: int(value) >= 1, "shows no reading"),
+        ],
+    },
+    "cluster": {
+        "path": "/dashboard/cluster",
+        "conditions": [
+            ("connection", lambda value: value == "live", "is not live"),
+            ("nodes", lambda value: int(value) >= 1, "shows no node"),
+            ("change", lambda value: value == "none", "shows a change of the ring"),
         ],
     },
 }
