@@ -120,7 +120,8 @@ struct RingCommand: AsyncParsableCommand {
                 var report = RingPlanReport(plan, dryRun: dryRun, figures: figures)
                 if case .table = output {
                     if !isAbort || dryRun { for line in report.lines { Console.line(line) } }
-                    if !dryRun { Console.line(RingCommand.begun(change, plan, wait: wait)) }
+                    Console.line(
+                        dryRun ? "\n" + report.dryRunLine : RingCommand.begun(change, plan, wait: wait))
                 }
                 guard wait, !isAbort else { return report }
                 let (outcome, ring) = try await RingWait(client: client, plan: plan).run()

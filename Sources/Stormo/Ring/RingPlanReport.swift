@@ -101,6 +101,11 @@ struct RingPlanReport: Encodable, Sendable, Hashable {
     /// Stretches that are printed one by one; the rest is counted.
     private static let dangersShown = 10
 
+    /// What a dry run ends with.
+    var dryRunLine: String {
+        "nothing was changed (dry run): there would be \(replicas) \(replicas == 1 ? "copy" : "copies") of every key"
+    }
+
     /// The report for people.
     var lines: [String] {
         var table = TextTable([

@@ -217,7 +217,7 @@ final class Supervisor: Sendable {
         guard let port = plan.state.gatewayPorts.first else { return ["ready: nodes at \(plan.state.seeds)"] }
         let url = "http://127.0.0.1:\(port)"
         return [
-            "ready: \(url)/dashboard (fleet), \(url)/dashboard/energy",
+            "ready: \(url)/dashboard (fleet), \(url)/dashboard/energy, \(url)/dashboard/cluster",
             "stop with Ctrl-C; `stormo up` over the same data goes on from here",
         ]
     }
