@@ -69,8 +69,9 @@ final class FakeCluster: Sendable {
         let running = Task { try await client.run() }
         do {
             try await client.waitUntilReady(timeoutMs: 5_000)
-            await eventually("all nodes are connected") {
+            await eventually("all nodes are connected, and those asked first that may be") {
                 client.figure("client_connects_total") >= nodes.count(where: \.isUp)
+                    && client.figure("client_admissions_total") >= nodes.count { $0.isUp && $0.isClockRight }
             }
             let result = try await body(client)
             running.cancel()
@@ -187,6 +188,7 @@ final class FakeNode: ConnectionDelegate {
     func script(_ script: Script?) { state.withLock { $0.script = script } }
     /// Gives the answer to every request, the cluster's state aside, to `hold`, to be let go by calling it.
     func hold(_ hold: (@Sendable (@escaping @Sendable () -> Void) -> Void)?) { state.withLock { $0.hold = hold } }
+    var isClockRight: Bool { state.withLock { $0.aheadMs == 0 } }
     func setClock(aheadMs: UInt64) { state.withLock { $0.aheadMs = aheadMs } }
     func setKnownRing(_ ring: Ring?) { state.withLock { $0.ring = ring } }
     var connectionCount: Int { state.withLock { $0.connections.count } }

@@ -21,6 +21,8 @@ final class ClientCounters: Sendable {
     let clockDrifts = Atomic<UInt64>(0)
     /// Connections opened.
     let connects = Atomic<UInt64>(0)
+    /// Times that a node's answers began to show, on a connection or after a refusal, that the two clocks agree.
+    let admissions = Atomic<UInt64>(0)
     /// Times that the ring and the members were asked for.
     let refreshes = Atomic<UInt64>(0)
     /// Batches of records acknowledged.
@@ -41,8 +43,9 @@ final class ClientCounters: Sendable {
             item("client_silences_total", silences), item("client_timeouts_total", timeouts),
             item("client_outcomes_unknown_total", outcomesUnknown), item("client_overloaded_total", overloaded),
             item("client_late_answers_total", lateAnswers), item("client_clock_drifts_total", clockDrifts),
-            item("client_connects_total", connects), item("client_refreshes_total", refreshes),
-            item("client_batches_total", batches), item("client_publish_retries_total", publishRetries),
+            item("client_connects_total", connects), item("client_admissions_total", admissions),
+            item("client_refreshes_total", refreshes), item("client_batches_total", batches),
+            item("client_publish_retries_total", publishRetries),
             item("client_records_published_total", recordsPublished),
             item("client_records_fetched_total", recordsFetched), item("client_stale_fetches_total", staleFetches),
         ]

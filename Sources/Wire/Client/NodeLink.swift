@@ -81,8 +81,9 @@ final class NodeLink: ConnectionDelegate, @unchecked Sendable {
     private func judgeClock(_ answer: Message) {
         if case .error(let error) = answer {
             if error.code == .clockDrift || error.code == .tooOld { isClockRight = false }
-        } else {
+        } else if !isClockRight {
             isClockRight = true
+            engine.counters.admissions.count()
         }
     }
 
