@@ -327,6 +327,21 @@ extension ProcessTests {
                 for line in metrics.text.split(separator: "\n") where !line.hasPrefix("#") {
                     #expect(line.split(separator: " ").last.flatMap { Double($0) } != nil, "\(line)")
                 }
+                let stats = try await http.call("GET", "/stats").json
+                #expect(stats["nodes"].items.count == 3, "\(stats)")
+                for name in [
+                    "storage_keys_approximate", "storage_cache_items", "storage_cache_hits_total",
+                    "storage_journal_bytes_total", "hints_pending", "hints_bytes", "hints_oldest_ms",
+                    "hints_replayed_total", "hints_dropped_total", "repair_ranges_total",
+                    "repair_leaves_differing_total", "repair_keys_repaired_total", "tombstones_dropped_total",
+                    "transfer_ranges_total", "transfer_ranges_done", "amnesia", "amnesia_ranges_total",
+                    "registers_damaged", "registers_mended_total", "ring_joint",
+                ] {
+                    for node in stats["nodes"].items {
+                        #expect(node["stats"][name].number != nil, "\(name) of \(node["name"])")
+                    }
+                    #expect(metrics.text.contains("\nstormo_node_\(name){node=\"n1\"} "), "\(name)")
+                }
                 let info = try await http.call("GET", "/sharding/info").json
                 #expect(info["nodes"].items.count == 3 && info["replication_factor"].number == 3, "\(info)")
                 #expect(try await http.call("GET", "/sharding/locate?key=a").json["replicas"].items.count == 3)
