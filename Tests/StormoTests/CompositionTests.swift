@@ -65,7 +65,9 @@ import Wire
         #expect(node.core.hintsPerSecond == core.hintsPerSecond && node.core.repairIntervalMs == core.repairIntervalMs)
         #expect(
             node.core.repairBytesPerSecond == core.repairBytesPerSecond
-                && node.core.copyBytesPerSecond == core.copyBytesPerSecond)
+                && node.core.copyBytesPerSecond == core.copyBytesPerSecond
+                && node.core.catchUpBytesPerSecond == core.catchUpBytesPerSecond)
+        #expect(node.core.producerAgeMaxMs == core.producerAgeMaxMs)
         let shell = NodeConfiguration(
             name: "n", clusterName: "c", secret: [], listen: "l", seeds: [], dataDirectory: "/data")
         #expect(node.drainTimeoutMs == shell.drainTimeoutMs && node.clientsLeaveMs == shell.clientsLeaveMs)

@@ -47,6 +47,8 @@ extension NodeConfiguration {
         core.repairIntervalMs = try settings.value(NodeSettings.repairInterval)
         core.repairBytesPerSecond = try settings.value(NodeSettings.repairBytes)
         core.copyBytesPerSecond = try settings.value(NodeSettings.copyBytes)
+        core.catchUpBytesPerSecond = try settings.value(NodeSettings.catchUpBytes)
+        core.producerAgeMaxMs = try settings.value(NodeSettings.producerAgeMax)
         core.graceMs = try settings.value(NodeSettings.grace)
         try Self.checkTimes(core)
 

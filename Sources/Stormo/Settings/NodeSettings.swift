@@ -96,6 +96,10 @@ enum NodeSettings {
     static let copyBytes = Setting.bytes(
         .node, "copy-bytes-per-second", default: "32MiB", in: (64 << 10)...(16 << 30),
         "Keys that the node copies in a second while the ring changes, so that callers keep their share of the disks.")
+    /// Speed at which topics' replicas catch up.
+    static let catchUpBytes = Setting.bytes(
+        .node, "catch-up-bytes-per-second", default: "64MiB", in: (64 << 10)...(16 << 30),
+        "Records that the node ships in a second to replicas that lag, so that callers keep their share of the disks.")
     /// How long tombstones stay.
     static let grace = Setting.duration(
         .node, "grace", default: "1d", in: 2_000...(365 * 86_400_000),
@@ -129,6 +133,10 @@ enum NodeSettings {
     static let inSyncTimeout = Setting.duration(
         .node, "in-sync-timeout", default: "300ms", in: 50...60_000, unit: "ms",
         "How long a replica of a topic's partition may lag before it leaves the in-sync set.")
+    /// How long producers are remembered.
+    static let producerAgeMax = Setting.duration(
+        .node, "producer-age-max", default: "7d", in: 60_000...(365 * 86_400_000),
+        "How long a producer that publishes nothing is remembered, so that what it repeats is not taken twice.")
     /// Time between two probes.
     static let probeInterval = Setting.duration(
         .node, "probe-interval", default: "200ms", in: 20...60_000, unit: "ms",
@@ -171,9 +179,11 @@ enum NodeSettings {
         cacheItems.definition,
         journalSegmentBytes.definition, memtableBytes.definition, backlogBytes.definition, operationsMax.definition,
         watchesMax.definition, hintBytesMax.definition, hintAgeMax.definition, hintsPerSecond.definition,
-        repairInterval.definition, repairBytes.definition, copyBytes.definition, grace.definition,
+        repairInterval.definition, repairBytes.definition, copyBytes.definition, catchUpBytes.definition,
+        grace.definition,
         operationTimeout.definition, roundTimeout.definition, readHedge.definition, clockDriftMax.definition,
-        operationAgeMax.definition, inSyncTimeout.definition, probeInterval.definition, probeTimeout.definition,
+        operationAgeMax.definition, inSyncTimeout.definition, producerAgeMax.definition, probeInterval.definition,
+        probeTimeout.definition,
         probesIndirect.definition, suspicion.definition, refusedTimeout.definition, drain.definition,
         clientsLeave.definition,
     ]
