@@ -86,7 +86,8 @@ package struct GatewayServer: Service {
             server: .http1(configuration: .init(idleTimeout: .milliseconds(Int64(limits.idleMs)))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
-                availableConnectionsDelegate: .maximum(limits.connectionsMax, logger: services.logger)),
+                availableConnectionsDelegate: ConnectionPlaces(
+                    most: limits.connectionsMax, metrics: services.metrics, logger: services.logger)),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? configuration.port) },
             logger: services.logger)
         var group = ServiceGroupConfiguration(

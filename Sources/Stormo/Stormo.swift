@@ -31,6 +31,7 @@ struct StormoCommand: AsyncParsableCommand {
     static func main() async {
         // A reader that went away is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        DescriptorLimit.raise()
         Lifeline.followIfAsked()
         if let index = CommandArguments.firstThatIsNoText() {
             Console.error("stormo: argument \(index) is not UTF-8: keys and names on the command line are text")

@@ -66,6 +66,32 @@ import WireTransport
         #expect(try await reaction(to: [], quick()).0 == .handshakeTimeout(milliseconds: 150))
     }
 
+    /// Strangers who say nothing hold some places at most, and make room for whoever comes.
+    @Test func strangersMakeRoom() async throws {
+        let server = TestPeer()
+        var configuration = settings("listener", id: 2)
+        configuration.handshakesMax = 3
+        let listener = try await listen(server, configuration)
+        let good = TestPeer()
+        var strangers: [RawSocket] = []
+        for count in 1...8 {
+            strangers.append(try await RawSocket.connect(port: listener.port))
+            await eventually("it is accepted") { try! await onLoop { listener.accepted } == count }
+            #expect(try await onLoop { listener.connections } <= 3)
+        }
+        await eventually("the oldest are cut off") { strangers.prefix(5).allSatisfy(\.isClosed) }
+        #expect(!strangers.suffix(3).contains { $0.isClosed })
+        _ = try await Connector.connect(
+            to: "127.0.0.1:\(listener.port)", purpose: .bulk, configuration: settings("good"), delegate: good,
+            eventLoop: testLoop
+        ).get()
+        await eventually("one more is cut off") { strangers[5].isClosed && server.failed.count == 6 }
+        #expect(Set(server.failed) == [.displaced(handshakesMax: 3)])
+        #expect(try await onLoop { listener.displaced } == 6)
+        #expect(try await onLoop { listener.connections } == 3)
+        await listener.close()
+    }
+
     @Test func aRequestBeforeTheHandshakeIsRefused() async throws {
         let (reason, error) = try await reaction(to: encoded(.statsRequest))
         #expect(reason == error.map { .refused($0) } && error?.code == .protocolViolation)

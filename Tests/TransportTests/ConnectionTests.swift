@@ -96,6 +96,7 @@ import WireTransport
         let server = TestPeer()
         var configuration = settings("listener", id: 2)
         configuration.connectionsMax = 2
+        configuration.connectionsKeptForNodes = 0
         let listener = try await listen(server, configuration)
         let client = TestPeer()
         let first = try await connect(client, to: listener)
@@ -105,6 +106,22 @@ import WireTransport
         await eventually("room for another") { try! await onLoop { listener.connections } == 1 }
         _ = try await connect(client, to: listener)
         #expect(try await onLoop { listener.turnedAway } == 1)
+        await listener.close()
+    }
+
+    @Test func clientsLeaveSomeConnectionsToNodes() async throws {
+        var configuration = settings("listener", id: 2)
+        configuration.connectionsMax = 3
+        configuration.connectionsKeptForNodes = 2
+        let listener = try await listen(TestPeer(), configuration)
+        let peer = TestPeer()
+        let client = settings("client", id: 3, role: .tool)
+        _ = try await connect(peer, to: listener, client)
+        await expectRefusal(.tooManyConnections, client, listener)
+        _ = try await connect(peer, to: listener)
+        _ = try await connect(peer, to: listener)
+        await expectRefusal(.tooManyConnections, settings("connector"), listener)
+        #expect(try await onLoop { listener.turnedAway } == 2)
         await listener.close()
     }
 

@@ -4,6 +4,8 @@ import Synchronization
 enum GatewayCounter: String, CaseIterable, Sendable {
     /// Requests refused because too many were in flight.
     case requestsShed = "requests_shed_total"
+    /// Times that the last place for a connection was taken, so that new ones had to wait.
+    case connectionsFull = "connections_full_total"
     /// Bodies over the limit.
     case bodiesTooLarge = "bodies_too_large_total"
     /// Calls without a good token, or whose token did not allow them.

@@ -24,6 +24,12 @@ package struct NodeConfiguration: Sendable {
     package var membership = MembershipConfiguration()
     /// The data directory and its bounds.
     package var storage: StorageConfiguration
+    /// Connections that it takes at a time, those of other nodes included.
+    package var connectionsMax = 10_000
+    /// Of these, places that only nodes get.
+    package var connectionsKeptForNodes = 256
+    /// Connections that may be in their handshake at a time.
+    package var handshakesMax = 256
     /// How long a stopping node may take to answer what is in flight, in milliseconds.
     package var drainTimeoutMs: UInt64 = 2_000
     /// How long clients may take at a stop to close their connections, in milliseconds. Stormo's own do at once; others

@@ -33,11 +33,15 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     private var controlLinks: [String: PeerLink] = [:]
     private var hasJoined = false
     private var refusals: [String: ErrorMessage] = [:]
+    private var failedHandshakes = LogPause()
 
     private var spareOutputs: [NodeOutput] = []
 
     // Connections that were written to since the last flush.
     private var unflushed: [Connection] = []
+
+    /// Where others connect to; given once it listens.
+    weak var listener: Listener?
 
     /// Called once when the node cannot go on.
     var onFailure: ((NodeError) -> Void)?
@@ -385,8 +389,9 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
         if case .refusedByPeer(let error) = reason, refusals[remoteAddress] != error {
             refusals[remoteAddress] = error
             logger.error("\(remoteAddress) refused this node: \(error.detail)")
-        } else if !isOutgoing, !isDraining {
-            logger.warning("connection from \(remoteAddress) ended before its handshake: \(reason)")
+        } else if !isOutgoing, !isDraining, let skipped = failedHandshakes.next(nowMs: SystemClock.now.monotonicMs) {
+            let others = skipped == 0 ? "" : "; so did \(skipped) others, without a line of their own"
+            logger.warning("connection from \(remoteAddress) ended before its handshake: \(reason)\(others)")
         }
     }
 
@@ -409,6 +414,15 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
             .init(name: "peers_connected", value: UInt64(bulk.count)),
             .init(name: "members_alive", value: UInt64(swim.members.count { $0.state == .alive })),
         ]
+        if let listener {
+            items += [
+                .init(name: "connections_max", value: UInt64(listener.connectionsMax)),
+                .init(name: "connections_accepted", value: listener.accepted),
+                .init(name: "connections_turned_away", value: listener.turnedAway),
+                .init(name: "handshakes_failed", value: listener.handshakesFailed),
+                .init(name: "handshakes_displaced", value: listener.displaced),
+            ]
+        }
         items += swim.statistics.items
         return NodeStatistics(items: items)
     }

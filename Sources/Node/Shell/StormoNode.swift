@@ -69,6 +69,7 @@ package final class StormoNode: ServiceLifecycle.Service {
 
         let failure = FailureBox()
         try await eventLoop.submit {
+            driver.listener = listener
             driver.onFailure = { failure.fail($0) }
             relay.attach(driver)
             driver.start()
@@ -109,8 +110,11 @@ package final class StormoNode: ServiceLifecycle.Service {
             let peer = PeerIdentity(
                 role: .node, id: identity.nodeID, name: configuration.name, incarnation: identity.incarnation << 20,
                 address: configuration.advertise ?? configuration.listen, zone: configuration.zone)
-            let transport = TransportConfiguration(
+            var transport = TransportConfiguration(
                 clusterName: configuration.clusterName, secret: configuration.secret, identity: peer)
+            transport.connectionsMax = configuration.connectionsMax
+            transport.connectionsKeptForNodes = configuration.connectionsKeptForNodes
+            transport.handshakesMax = configuration.handshakesMax
             let known = KnownPeers.decode(storage.fact(.peers) ?? [])
             let driver = NodeDriver(
                 eventLoop: eventLoop, configuration: configuration, transport: transport, identity: identity,

@@ -27,7 +27,9 @@ extension GatewayConfiguration {
         chartDirectory = try settings.value(GatewaySettings.chart)
         drainMs = try settings.value(GatewaySettings.drain)
         limits.requestsInFlightMax = try settings.value(GatewaySettings.requestsMax)
-        limits.connectionsMax = try settings.value(GatewaySettings.connectionsMax)
+        limits.connectionsMax = try DescriptorBudget.gateway(
+            limit: DescriptorLimit.current, wanted: try settings.optional(GatewaySettings.connectionsMax)
+        ).connections
         limits.streamsMax = try settings.value(GatewaySettings.streamsMax)
         limits.watchersMax = try settings.value(GatewaySettings.watchesMax)
     }

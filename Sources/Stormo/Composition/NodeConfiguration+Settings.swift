@@ -64,6 +64,13 @@ extension NodeConfiguration {
         try Self.require(
             "node.probe-timeout", membership.probeTimeoutMs, atMost: membership.probeIntervalMs, "node.probe-interval")
 
+        let budget = try DescriptorBudget.node(
+            limit: DescriptorLimit.current, wanted: try settings.optional(NodeSettings.connectionsMax))
+        connectionsMax = budget.connections
+        connectionsKeptForNodes = min(budget.connectionsKeptForNodes, connectionsMax / 2)
+        handshakesMax = budget.handshakes
+        storage.openLogFilesMax = min(storage.openLogFilesMax, budget.logFiles)
+
         storage.cacheBytesMax = try settings.value(NodeSettings.cacheBytes)
         storage.cacheItemsMax = try settings.value(NodeSettings.cacheItems)
         storage.journalSegmentBytes = try settings.value(NodeSettings.journalSegmentBytes)

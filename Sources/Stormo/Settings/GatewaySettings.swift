@@ -60,8 +60,9 @@ enum GatewaySettings {
         "Requests being answered at once; further ones are refused as overloaded.")
     /// Connections at once.
     static let connectionsMax = Setting.integer(
-        .gateway, "connections-max", default: 16_384, in: 1...1_000_000, unit: "connections",
-        "Open connections at once.")
+        .gateway, "connections-max", default: nil, in: 1...1_000_000, unit: "connections",
+        "Open connections at once; further ones wait until one ends. Not given: as many as the limit of open files "
+            + "leaves room for, 16384 at most.")
     /// Streams at once.
     static let streamsMax = Setting.integer(
         .gateway, "streams-max", default: 4_096, in: 1...1_000_000, unit: "streams", "Open event streams at once.")

@@ -32,6 +32,11 @@ enum NodeSettings {
         .node, "virtual-nodes", default: 64, in: 1...1_024, unit: "tokens",
         aliases: [EnvironmentAlias("VIRTUAL_NODES")],
         "Places that the node takes on the ring; more of them spread keys more evenly.")
+    /// Connections at once.
+    static let connectionsMax = Setting.integer(
+        .node, "connections-max", default: nil, in: 2...1_000_000, unit: "connections",
+        "Connections of others at once, nodes included, for which some places are kept; further ones are refused. Not "
+            + "given: as many as the limit of open files leaves room for, 10000 at most.")
 
     // MARK: Storage
 
@@ -175,8 +180,8 @@ enum NodeSettings {
     /// In the order of the reference.
     static let all: [SettingDefinition] = [
         name.definition, listen.definition, advertise.definition, data.definition, bootstrapExpect.definition,
-        zone.definition, replicationFactor.definition, virtualNodes.definition, cacheBytes.definition,
-        cacheItems.definition,
+        zone.definition, replicationFactor.definition, virtualNodes.definition, connectionsMax.definition,
+        cacheBytes.definition, cacheItems.definition,
         journalSegmentBytes.definition, memtableBytes.definition, backlogBytes.definition, operationsMax.definition,
         watchesMax.definition, hintBytesMax.definition, hintAgeMax.definition, hintsPerSecond.definition,
         repairInterval.definition, repairBytes.definition, copyBytes.definition, catchUpBytes.definition,

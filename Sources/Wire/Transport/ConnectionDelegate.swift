@@ -35,7 +35,14 @@ extension ConnectionDelegate {
 
 /// Whoever made a connection and keeps count of it: told before the delegate is.
 protocol ConnectionOwner: AnyObject, Sendable {
+    /// Whether there is a place for a peer that has proven the secret; asked before the delegate is.
+    func admit(_ hello: Hello) -> ErrorMessage?
     func opened(_ connection: Connection)
     func closed(_ connection: Connection, reason: CloseReason)
     func failed(_ reason: CloseReason)
+}
+
+extension ConnectionOwner {
+    /// There is, for owners that do not listen.
+    func admit(_ hello: Hello) -> ErrorMessage? { nil }
 }

@@ -19,7 +19,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let delegate: any ConnectionDelegate
     private let owner: any ConnectionOwner
     private let purpose: ConnectionPurpose?
-    private let turnedAway: ErrorMessage?
     private var state: State = .closed
     private var context: ChannelHandlerContext?
     private var remoteAddress = "unknown"
@@ -32,17 +31,15 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var pendingNeeds = FrameHeader.size
     private var handshakeBytes = 0
 
-    /// Drives a socket of the connecting side when `purpose` is given, of the listening side otherwise. `turnedAway`
-    /// is told to an accepted peer at once.
+    /// Drives a socket of the connecting side when `purpose` is given, of the listening side otherwise.
     init(
         configuration: TransportConfiguration, delegate: any ConnectionDelegate, owner: any ConnectionOwner,
-        purpose: ConnectionPurpose?, turnedAway: ErrorMessage? = nil
+        purpose: ConnectionPurpose?
     ) {
         self.configuration = configuration
         self.delegate = delegate
         self.owner = owner
         self.purpose = purpose
-        self.turnedAway = turnedAway
     }
 
     var isOpen: Bool {
@@ -94,6 +91,13 @@ final class ConnectionHandler: ChannelInboundHandler {
             [weak self] in self?.context?.close(promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(encoded(lastWords.map { .error($0) })), promise: written)
+    }
+
+    /// Closes at once, whatever waits to be sent, and gives the descriptor back before it returns.
+    func cut(_ reason: CloseReason) {
+        guard let context else { return }
+        closeReason = closeReason ?? reason
+        context.close(promise: nil)
     }
 
     // MARK: Channel events
@@ -160,7 +164,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         var machine = purpose.map { HandshakeMachine.connecting(terms, purpose: $0) } ?? .listening(terms)
         let first = machine.start()
         state = .handshake(machine)
-        if let turnedAway { return finish(.refused(turnedAway), lastWords: turnedAway) }
         let timeoutMs = configuration.handshakeTimeoutMs
         handshakeTimer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(timeoutMs)) { [weak self] in
             let error = ErrorMessage(
@@ -254,7 +257,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         var machine = machine
         var action = machine.receive(message)
         if case .askAdmission(let hello) = action {
-            if let error = delegate.admit(hello) { action = machine.refuse(error) } else { action = machine.admit() }
+            let error = owner.admit(hello) ?? delegate.admit(hello)
+            action = error.map { machine.refuse($0) } ?? machine.admit()
         }
         state = .handshake(machine)
         switch action {

@@ -11,15 +11,19 @@ package final class Listener: @unchecked Sendable {
     package private(set) var port = 0
     /// Connections accepted so far.
     package private(set) var accepted: UInt64 = 0
-    /// Of these, refused since `connectionsMax` were open.
+    /// Of these, refused after their handshake since there was no place for them.
     package private(set) var turnedAway: UInt64 = 0
+    /// Of these, ended in their handshake since a newer one needed the place.
+    package private(set) var displaced: UInt64 = 0
     /// Of these, ended before their handshake was finished.
     package private(set) var handshakesFailed: UInt64 = 0
 
     private let configuration: TransportConfiguration
     private let delegate: any ConnectionDelegate
     private var socket: (any Channel)?
-    private var handlers: [ObjectIdentifier: ConnectionHandler] = [:]
+    // By the order of their arrival.
+    private var handshaking: [UInt64: ConnectionHandler] = [:]
+    private var open: [UInt64: ConnectionHandler] = [:]
     private var isClosed = false
 
     private init(configuration: TransportConfiguration, delegate: any ConnectionDelegate, eventLoop: any EventLoop) {
@@ -57,7 +61,10 @@ package final class Listener: @unchecked Sendable {
     }
 
     /// Connections that are open or in their handshake.
-    package var connections: Int { handlers.count }
+    package var connections: Int { handshaking.count + open.count }
+
+    /// Connections that may be past their handshake at a time.
+    package var connectionsMax: Int { configuration.connectionsMax }
 
     /// Stops accepting, closes all connections that it accepted and returns when they are gone.
     package func close() async {
@@ -65,7 +72,9 @@ package final class Listener: @unchecked Sendable {
             self.isClosed = true
             let promise = self.eventLoop.makePromise(of: Void.self)
             self.whenEmpty = promise
-            for handler in self.handlers.values { handler.finish(.local("this node stops")) }
+            for handlers in [self.handshaking, self.open] {
+                for handler in handlers.values { handler.finish(.local("this node stops")) }
+            }
             self.socket?.close(promise: nil)
             self.settle()
             return promise.futureResult
@@ -76,34 +85,41 @@ package final class Listener: @unchecked Sendable {
     private var whenEmpty: EventLoopPromise<Void>?
 
     private func settle() {
-        guard handlers.isEmpty, let promise = whenEmpty else { return }
+        guard connections == 0, let promise = whenEmpty else { return }
         whenEmpty = nil
         if let socket { socket.closeFuture.cascade(to: promise) } else { promise.succeed() }
     }
 
     private func accept(_ channel: any Channel) throws {
         accepted += 1
-        var error: ErrorMessage?
-        if handlers.count >= configuration.connectionsMax {
-            turnedAway += 1
-            guard handlers.count < configuration.connectionsMax + configuration.refusalsMax else {
-                return channel.close(promise: nil)
-            }
-            error = ErrorMessage(
-                code: .tooManyConnections,
-                detail: "'\(configuration.identity.name)' has \(handlers.count) connections, the most it takes: "
-                    + "use another node, or raise its bound")
+        if handshaking.count >= configuration.handshakesMax, let oldest = handshaking.min(by: { $0.key < $1.key }) {
+            displaced += 1
+            handshaking[oldest.key] = nil
+            oldest.value.cut(.displaced(handshakesMax: configuration.handshakesMax))
         }
-        let owner = Accepted(listener: self)
+        let owner = Accepted(listener: self, number: accepted)
         let handler = ConnectionHandler(
-            configuration: configuration, delegate: delegate, owner: owner, purpose: nil, turnedAway: error)
-        handlers[ObjectIdentifier(owner)] = handler
+            configuration: configuration, delegate: delegate, owner: owner, purpose: nil)
         try channel.pipeline.syncOperations.addHandler(handler)
+        handshaking[accepted] = handler
         if isClosed { channel.close(promise: nil) }
     }
 
-    fileprivate func ended(_ owner: Accepted, inHandshake: Bool) {
-        handlers[ObjectIdentifier(owner)] = nil
+    fileprivate func admit(_ hello: Hello) -> ErrorMessage? {
+        let kept = hello.identity.role == .node ? 0 : configuration.connectionsKeptForNodes
+        guard open.count >= configuration.connectionsMax - kept else { return nil }
+        turnedAway += 1
+        return ErrorMessage(
+            code: .tooManyConnections,
+            detail: "'\(configuration.identity.name)' has \(open.count) connections, the most it takes of a "
+                + "\(hello.identity.role): use another node, or raise its bound")
+    }
+
+    fileprivate func opened(_ number: UInt64) { open[number] = handshaking.removeValue(forKey: number) }
+
+    fileprivate func ended(_ number: UInt64, inHandshake: Bool) {
+        handshaking[number] = nil
+        open[number] = nil
         if inHandshake { handshakesFailed += 1 }
         settle()
     }
@@ -112,10 +128,15 @@ package final class Listener: @unchecked Sendable {
 /// One accepted connection, counted by its listener.
 private final class Accepted: ConnectionOwner {
     private let listener: Listener
+    private let number: UInt64
 
-    init(listener: Listener) { self.listener = listener }
+    init(listener: Listener, number: UInt64) {
+        self.listener = listener
+        self.number = number
+    }
 
-    func opened(_ connection: Connection) {}
-    func closed(_ connection: Connection, reason: CloseReason) { listener.ended(self, inHandshake: false) }
-    func failed(_ reason: CloseReason) { listener.ended(self, inHandshake: true) }
+    func admit(_ hello: Hello) -> ErrorMessage? { listener.admit(hello) }
+    func opened(_ connection: Connection) { listener.opened(number) }
+    func closed(_ connection: Connection, reason: CloseReason) { listener.ended(number, inHandshake: false) }
+    func failed(_ reason: CloseReason) { listener.ended(number, inHandshake: true) }
 }

@@ -16,10 +16,16 @@ package struct TransportConfiguration: Sendable {
     package var connectTimeoutMs: Int64 = 2_000
     /// How long what was written last may take to leave when a connection is closed, in milliseconds; then it is cut.
     package var closeTimeoutMs: Int64 = 1_000
-    /// Accepted connections of one listener at a time: below the usual limit of descriptors of a service.
+    /// Accepted connections of one listener that are past their handshake, at a time: a process must have a descriptor
+    /// for each, and some to spare for its files. One more is refused with `tooManyConnections`.
     package var connectionsMax = 10_000
-    /// Connections beyond `connectionsMax` that are told so at a time; still more are closed without a word.
-    package var refusalsMax = 256
+    /// Of these, places that only nodes get, so that clients cannot keep the members of the cluster from each other:
+    /// two for each other member.
+    package var connectionsKeptForNodes = 256
+    /// Accepted connections of one listener at a time that are in their handshake, or that wait for a refusal to leave.
+    /// One more ends the oldest of them: a peer needs a few round trips, so who is displaced is a stranger that says
+    /// nothing.
+    package var handshakesMax = 256
     /// Bytes that may wait for a peer to read them; one that lets more pile up is closed. Four of the largest frames.
     package var writeBufferBytesMax = 64 << 20
     /// Above this many waiting bytes nothing more is read from the peer whose answers they are…

@@ -14,6 +14,8 @@ package enum CloseReason: Error, Hashable, Sendable, CustomStringConvertible {
     case malformed(WireError)
     /// The peer did not finish the handshake in time.
     case handshakeTimeout(milliseconds: Int64)
+    /// The handshake was not finished when a newer connection needed its place.
+    case displaced(handshakesMax: Int)
     /// The peer did not read what it was sent.
     case slowPeer(waitingBytes: Int, max: Int)
     /// The socket failed.
@@ -28,6 +30,7 @@ package enum CloseReason: Error, Hashable, Sendable, CustomStringConvertible {
         case .refusedByPeer(let error): "was refused (\(error.code)): \(error.detail)"
         case .malformed(let error): "not understood: \(error)"
         case .handshakeTimeout(let milliseconds): "no complete handshake within \(milliseconds) ms"
+        case .displaced(let max): "made room for a newer one: \(max) handshakes at a time is the most"
         case .slowPeer(let waiting, let max):
             "\(waiting) bytes wait to be read by the other side, at most \(max) may: it hangs or is too slow"
         case .failed(let why): "the connection failed: \(why)"
