@@ -25,6 +25,7 @@ extension Node {
             .init(name: "repair_trees_making", value: UInt64(serving.jobs.count)),
             .init(name: "registers_damaged", value: UInt64(mending.count)),
             .init(name: "amnesia", value: amnesia == nil ? 0 : 1),
+            .init(name: "databases_lost", value: LogLosses.decode(store.fact(.logsLost))),
             .init(name: "amnesia_ranges_total", value: UInt64(recalling.segments.count)),
             .init(name: "amnesia_ranges_done", value: amnesia == nil ? 0 : UInt64(recalling.done)),
             .init(name: "ranges_muted", value: UInt64(muted.count)),
