@@ -37,11 +37,16 @@ import Testing
         let report = BenchReport(
             workload: "kv put", parameters: ["value bytes": 100, "keys": 10], itemName: nil, processes: processes,
             results: [
-                BenchResult(concurrency: 1, seconds: 2, tally: tally(), processorUs: [30_000, nil]),
-                BenchResult(concurrency: 256, seconds: 2, tally: BenchTally(), processorUs: [5, 5]),
+                BenchResult(
+                    concurrency: 1, seconds: 2, tally: tally(), beganAtMs: 7, eachSecond: [400, 600],
+                    processorUs: [30_000, nil]),
+                BenchResult(
+                    concurrency: 256, seconds: 2, tally: BenchTally(), beganAtMs: 8, eachSecond: [],
+                    processorUs: [5, 5]),
             ])
         #expect(report.runs[0].processorUsPerOperation == ["node-1": 30])
         #expect(report.runs[0].perSecond == 500)
+        #expect(report.runs[0].beganAtMs == 7 && report.runs[0].eachSecond == [400, 600])
         #expect(report.runs[0].itemsPerSecond == 1_000)
         #expect(report.runs[1].p99Us == 0)
         let lines = report.lines

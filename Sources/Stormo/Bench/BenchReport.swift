@@ -10,7 +10,10 @@ struct BenchReport: Encodable, Sendable, Hashable {
         var seconds: Double
         /// Operations that were answered well.
         var operations: UInt64
-        /// Of these, in one second.
+        /// When measuring began, in milliseconds since 1970, and how many were answered in each second from then on.
+        var beganAtMs: UInt64
+        var eachSecond: [UInt64]
+        /// Of all of them, in one second.
         var perSecond: Double
         /// Things that they carried, in one second.
         var itemsPerSecond: Double
@@ -63,7 +66,7 @@ struct BenchReport: Encodable, Sendable, Hashable {
             }
             return Run(
                 concurrency: result.concurrency, seconds: Self.rounded(result.seconds, 1_000),
-                operations: tally.operations,
+                operations: tally.operations, beganAtMs: result.beganAtMs, eachSecond: result.eachSecond,
                 perSecond: Self.rounded(Double(tally.operations) / max(result.seconds, 0.001), 10),
                 itemsPerSecond: Self.rounded(Double(tally.items) / max(result.seconds, 0.001), 10), p50Us: us(50),
                 p99Us: us(99),

@@ -1,3 +1,5 @@
+import NodeCore
+import NodeShell
 import StormoClient
 import Synchronization
 
@@ -21,6 +23,10 @@ struct BenchResult: Sendable {
     var seconds: Double
     /// What was measured.
     var tally: BenchTally
+    /// When measuring began, in milliseconds since 1970.
+    var beganAtMs: UInt64
+    /// Operations that were answered in each second of that time, the last one perhaps a part of one.
+    var eachSecond: [UInt64]
     /// Processor time in microseconds that each process took meanwhile, in the order of the plan; nil for one that
     /// ended.
     var processorUs: [UInt64?]
@@ -84,10 +90,17 @@ struct BenchRun<Workload: BenchWorkload>: Sendable {
             try await clock.sleep(until: begin)
             let before = processorTimes()
             let measuredFrom = clock.now
+            let beganAtMs = SystemClock.now.wallMs
+            var (eachSecond, counted): ([UInt64], UInt64) = ([], 0)
             while clock.now < end {
-                try await clock.sleep(until: min(end, clock.now + .milliseconds(500)))
+                let wholeSeconds = measuredFrom + .seconds(eachSecond.count + 1)
+                try await clock.sleep(until: min(end, wholeSeconds, clock.now + .milliseconds(500)))
                 let seconds = Double((clock.now - measuredFrom).nanoseconds) / 1e9
-                let done = recorder.total.operations
+                let done = recorder.operations
+                if clock.now >= min(end, wholeSeconds) {
+                    eachSecond.append(done - counted)
+                    counted = done
+                }
                 progress(
                     "\(workload.title), \(concurrency) at once: \(Text.fixed(seconds, digits: 1)) of "
                         + "\(Quantity.durationText(plan.durationMs)), \(Int(Double(done) / max(seconds, 0.001))) a second"
@@ -97,7 +110,8 @@ struct BenchRun<Workload: BenchWorkload>: Sendable {
             let measured = Double((clock.now - measuredFrom).nanoseconds) / 1e9
             try await group.waitForAll()
             return BenchResult(
-                concurrency: concurrency, seconds: measured, tally: recorder.total,
+                concurrency: concurrency, seconds: measured, tally: recorder.total, beganAtMs: beganAtMs,
+                eachSecond: eachSecond,
                 processorUs: zip(before, after).map { before, after in
                     guard let before, let after, after >= before else { return nil }
                     return after - before

@@ -104,6 +104,29 @@ struct KeyGetWorkload: BenchWorkload {
     }
 }
 
+/// Overwrites and reads keys by turns, whether they are there or not.
+struct KeyMixedWorkload: BenchWorkload {
+    /// Where a worker walks, and what it does next.
+    struct Worker: Sendable {
+        var walk: KeyWalk
+        var isPut: Bool
+    }
+
+    let title = "kv mixed"
+    let keys: BenchKeys
+
+    func prepare(_ client: StormoClient, progress: @Sendable (String) -> Void) async throws {}
+
+    func worker(_ number: Int) -> Worker { Worker(walk: KeyWalk(worker: number), isPut: number.isMultiple(of: 2)) }
+
+    func operate(_ client: StormoClient, _ worker: inout Worker) async throws -> Int {
+        let key = keys.key(worker.walk.take())
+        defer { worker.isPut.toggle() }
+        if worker.isPut { try await client.put(key, keys.value) } else { _ = try await client.get(key) }
+        return 1
+    }
+}
+
 /// Changes keys by compare-and-set, each worker one of its own, from version to version.
 struct KeyCompareAndSetWorkload: BenchWorkload {
     /// A worker's key and its version, once known.

@@ -61,6 +61,9 @@ final class LatencyRecorder: Sendable {
         }
     }
 
+    /// How many operations were answered so far.
+    var operations: UInt64 { parts.reduce(0) { $0 + $1.tally.withLock { $0.operations } } }
+
     /// Everything so far.
     var total: BenchTally {
         var total = BenchTally()

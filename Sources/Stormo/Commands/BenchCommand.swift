@@ -28,10 +28,10 @@ struct BenchCommand: AsyncParsableCommand {
 
         /// What is done with keys.
         enum Operation: String, ExpressibleByArgument, CaseIterable {
-            case put, get, cas
+            case put, get, mixed, cas
         }
 
-        @Argument(help: "put, get or cas.") var operation: Operation
+        @Argument(help: "put, get, mixed (put and get by turns) or cas.") var operation: Operation
         @OptionGroup var flags: SettingFlags<Scope>
         @OptionGroup var format: OutputOptions
 
@@ -45,6 +45,7 @@ struct BenchCommand: AsyncParsableCommand {
             switch operation {
             case .put: try await runner.run(KeyPutWorkload(keys: keys), format.output)
             case .get: try await runner.run(KeyGetWorkload(keys: keys), format.output)
+            case .mixed: try await runner.run(KeyMixedWorkload(keys: keys), format.output)
             case .cas: try await runner.run(KeyCompareAndSetWorkload(keys: keys), format.output)
             }
         }
