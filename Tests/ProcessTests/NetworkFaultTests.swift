@@ -61,6 +61,26 @@ extension ProcessTests {
             }
         }
 
+        @Test func `two nodes that do not reach each other serve everybody by the third`() async throws {
+            try await withNetwork { scene, network in
+                let history = scene.load.history
+                for isOneWay in [false, true] {
+                    let what = isOneWay ? "n1 is not heard by n2" : "n1 and n2 do not reach each other"
+                    history.resetGaps()
+                    network.sever(from: 1, to: 2)
+                    if !isOneWay { network.sever(from: 2, to: 1) }
+                    try await scene.expectRecovery(after: what)
+                    // Callers of each node, and the gateway's, go on for longer than it takes to call a node dead.
+                    try await scene.load.progress(scene.cluster, TestLength.rounds(100, long: 1_000), within: 60)
+                    #expect(network.packets.counts.severed > 0)
+                    history.resetGaps()
+                    network.heal()
+                    try await scene.expectRecovery(after: "\(what), healed")
+                    try await scene.cluster.waitUntilWhole(scene.client, within: 60)
+                }
+            }
+        }
+
         @Test func `keys stay right when an answer takes 200 ms, and 400 ms`() async throws {
             try await withNetwork { scene, network in
                 for delayMs in TestLength.isLong ? [100, 200] : [100] {

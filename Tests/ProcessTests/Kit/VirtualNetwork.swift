@@ -71,6 +71,9 @@ final class VirtualNetwork: Sendable {
         }
     }
 
+    /// Nothing that one host sends reaches another any more; what comes back does.
+    func sever(from host: Int, to other: Int) { packets.conditions.severed.insert(.init(from: host, to: other)) }
+
     /// Everything passes at once again.
     func heal() { packets.conditions = PacketSwitch.Conditions() }
 
