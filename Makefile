@@ -15,6 +15,8 @@ THRESHOLDS ?= deploy/sample-data/thresholds.json
 SEEDS ?= 1000
 # How often `make figures` kills each thing that it kills.
 REPETITIONS ?= 20
+# With how many keys `make figures` adds a node.
+FIGURES_KEYS ?= 1000000
 RELEASE := .build/release/stormo
 
 SWIFT_MIN := 6.2
@@ -28,7 +30,7 @@ help:
 	@echo "make sim-mutants  break one rule of the core after the other: each must be noticed"
 	@echo "make sim-long  many more histories, and every broken rule until it is noticed"
 	@echo "make bench   measure the cluster that runs by 'make up'"
-	@echo "make figures how long clients wait when nodes are killed (REPETITIONS times each), and whether anything is lost"
+	@echo "make figures how long clients wait when nodes are killed (REPETITIONS times each) or added to FIGURES_KEYS keys"
 	@echo "make verify  check format and rules; writes nothing"
 	@echo "make fix     format the sources, renew the configuration reference"
 
@@ -66,7 +68,7 @@ bench: packages
 figures: packages
 	swift build -c release --product stormo
 	swift build --build-tests
-	STORMO_FIGURES=$(REPETITIONS) STORMO_BINARY=$(CURDIR)/$(RELEASE) swift test --skip-build --filter 'ProcessTests/FiguresTests'
+	STORMO_FIGURES=$(REPETITIONS) STORMO_FIGURES_KEYS=$(FIGURES_KEYS) STORMO_BINARY=$(CURDIR)/$(RELEASE) swift test --skip-build --no-parallel --filter FiguresTests
 
 verify: packages
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
