@@ -99,6 +99,8 @@ package struct CoreLimits: Sendable {
     package var copyPageKeys: UInt32 = 256
     /// Bytes that a new owner copies in a second, so that live traffic keeps its latency.
     package var copyBytesPerSecond = 32 << 20
+    /// Registers that a new owner copies in a second: small ones cost their reading, not their bytes.
+    package var copyKeysPerSecond = 10_000
     /// Registers that belong to others now and are dropped in one tick: all former owners drop theirs at the same time, and
     /// each is an entry of the journal and of the database. Nobody waits for it, so live traffic goes first.
     package var clearKeysPerTick = 200

@@ -22,6 +22,8 @@ struct Copying {
     var isAsking = false
     /// Keys of the page whose copies differ and that are being settled, with the highest promise that was copied.
     var unsettled: [Key: Ballot] = [:]
+    /// Whether a page could not be had from a quorum, so that the next time every replica is asked.
+    var mustAskAll = false
     /// Whether one of them could not be settled, so that the page has to be asked for again.
     var hasFailed = false
     /// What the page ends with.
@@ -178,8 +180,21 @@ extension Node {
         let request = RangeRequest(range: segment.range, after: self[purpose].after, limit: limits.copyPageKeys)
         let quorum = Mutation.copyFromOneReplica.isOn ? 1 : ring.quorum
         start(
-            .gather(.rangeRequest(request), ReplicaSet(segment.replicas, quorum: quorum)),
+            .gather(
+                .rangeRequest(request),
+                ReplicaSet(askedForPage(purpose, of: segment.replicas, quorum: quorum), quorum: quorum)),
             key: RingRegister.key(ring.epoch), for: .copyPage(purpose, self[purpose].page))
+    }
+
+    /// Whom a page is asked of: as many living replicas as are needed, others each time, since a page costs each of them
+    /// hundreds of reads; all when that did not do.
+    private func askedForPage(_ purpose: CopyPurpose, of replicas: [NodeID], quorum: Int) -> [NodeID] {
+        guard !self[purpose].mustAskAll, !replicas.isEmpty else { return replicas }
+        let first = Int(self[purpose].page % UInt64(replicas.count))
+        let living = (replicas[first...] + replicas[..<first]).filter { node in
+            node == identity.id || members.contains { $0.identity.id == node && $0.state == .alive }
+        }
+        return living.count < quorum ? replicas : Array(living.prefix(quorum))
     }
 
     /// Pages of a majority of those who are asked are here, or cannot be had.
@@ -187,9 +202,11 @@ extension Node {
         guard page == self[purpose].page, self[purpose].isAsking else { return }
         self[purpose].isAsking = false
         guard case .gathered(let answers) = result else {
+            self[purpose].mustAskAll = true
             self[purpose].nextMs = time.monotonicMs + limits.ringStepPauseMs
             return
         }
+        self[purpose].mustAskAll = false
         let pages = answers.compactMap { answer in
             if case .rangePage(let page)? = answer { page } else { nil }
         }
@@ -212,7 +229,9 @@ extension Node {
         }
         // Live traffic keeps its share of the disk and the wires.
         counters.bytesCopied += UInt64(bytes)
-        self[purpose].nextMs = time.monotonicMs + UInt64(bytes) * 1_000 / UInt64(max(limits.copyBytesPerSecond, 1))
+        let bytesMs = bytes * 1_000 / max(limits.copyBytesPerSecond, 1)
+        let keysMs = merged.states.count * 1_000 / max(limits.copyKeysPerSecond, 1)
+        self[purpose].nextMs = time.monotonicMs + UInt64(max(bytesMs, keysMs))
         for key in self[purpose].unsettled.keys.sorted() {
             start(.read(.quorum), key: key, for: .copyKey(purpose, page, key))
         }
