@@ -21,7 +21,7 @@ import Testing
     }
 
     /// Without it no failure could be replayed.
-    @Test(arguments: 1...5) func theSameSeedGivesTheSameRun(seed: UInt64) {
+    @Test(arguments: 1...2) func theSameSeedGivesTheSameRun(seed: UInt64) {
         let runs = (0..<2).map { _ in Simulator.run(Scenario(seed: seed), isTracing: true) }
         #expect(runs[0].digest == runs[1].digest)
         #expect(runs[0].trace == runs[1].trace)

@@ -125,7 +125,7 @@ package final class VirtualCluster {
     package func announce(_ index: Int, _ state: MemberState, to listener: Int? = nil) {
         let member = NodeInput.member(MemberInfo(identity: virtualNodes[index].identity, state: state))
         for other in virtualNodes.indices where other != index && (listener ?? other) == other {
-            input(other, member)
+            arrive(other, member)
         }
     }
 
@@ -183,7 +183,7 @@ package final class VirtualCluster {
             .frame(
                 to: index, toRun: virtualNodes[index].run, from: -1, fromRun: -1,
                 .request(ChannelID(Self.clientBit | UInt64(client)), peer: .none, header, message)),
-            atMs: nowMs + 1 + pick(weather.clientDelayMs))
+            atMs: nowMs + pick(weather.clientDelayMs))
     }
 
     /// What a client heard last.
@@ -290,9 +290,10 @@ package final class VirtualCluster {
         case .peerUp(let node), .peerDown(let node): about = node
         default: return
         }
-        guard weather.noticeMs.upperBound > 0 else { return input(index, arrival) }
         let place = index * NodePairs.nodesMax + Int(about.rawValue)
+        // What was noticed before comes first, also when notices were slower then.
         let atMs = max(nowMs + pick(weather.noticeMs), noticedMs[place] ?? 0)
+        guard atMs > nowMs else { return arrive(index, arrival) }
         noticedMs[place] = atMs
         queue.push(.notice(at: index, run: virtual.run, arrival), atMs: atMs)
     }
@@ -365,7 +366,7 @@ package final class VirtualCluster {
         case .ring: break
         case .note(_, let text):
             notes.append(text)
-            if tracesDetails { note("n\(index + 1) notes: \(text)") }
+            note("n\(index + 1) notes: \(text)")
         }
     }
 

@@ -12,7 +12,7 @@ package struct Weather: Sendable, Hashable {
     /// Chance that a message between nodes is delivered a second time after `lateCopyMs`.
     var lateCopies = 0.0
     var lateCopyMs: ClosedRange<UInt64> = 1...3
-    /// Time of a message between a client and a node, beside the millisecond that a request takes at least.
+    /// Time of a message between a client and a node; at 0 answers are heard at once.
     var clientDelayMs: ClosedRange<UInt64> = 0...0
     /// Chance that a client's request or its answer is lost.
     var clientLoss = 0.0
