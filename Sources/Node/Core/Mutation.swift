@@ -106,8 +106,8 @@ package enum Mutation: String, CaseIterable, Sendable {
     case producerTableNotCut
 
     #if MUTANTS
-        /// The rule that is broken in this process; nil for none.
-        nonisolated(unsafe) package static var broken: Mutation?
+        /// The rule that is broken in this task and those that it starts; nil for none.
+        @TaskLocal package static var broken: Mutation?
     #endif
 
     /// Whether this rule is broken.

@@ -354,7 +354,8 @@ package struct Node<Store: NodeStore> {
         ClusterState(name: clusterName, answeredBy: identity.id, ring: ring, members: members)
     }
 
-    static func decodeRing(_ bytes: [UInt8]) -> Ring? {
+    /// The ring of a stored fact; nil when it cannot be read.
+    package static func decodeRing(_ bytes: [UInt8]) -> Ring? {
         bytes.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
             return try? Ring(from: &reader)

@@ -7,6 +7,8 @@ enum ClusterEvent {
     case started(Int)
     /// A node has stopped, and its disk has forgotten what was not synced.
     case crashed(Int)
+    /// A node that is down has lost all its registers, or a node's rows of some were damaged.
+    case lost(Int, [Key])
     /// A node's core has changed its store.
     case applied(Int, JournalEntry)
     /// A node has given a message for another one to the network.

@@ -16,12 +16,4 @@ extension MemoryStore {
         guard !damaged.isEmpty, let key = keys.first(where: { damaged.contains($0) }) else { return }
         throw .corrupt("the state of key \"\(key)\" fails its checksum", key: key)
     }
-
-    /// A row that is written again is whole.
-    func repair(_ entry: JournalEntry) {
-        switch entry {
-        case .register(let key, _), .forget(let key): damaged.remove(key)
-        default: break
-        }
-    }
 }

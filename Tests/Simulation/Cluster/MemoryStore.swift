@@ -16,7 +16,15 @@ package final class MemoryStore: NodeStore {
             var producers = ProducerTable()
         }
 
+        /// Registers whose rows fail their checksum.
+        var damaged: Set<Key> = []
+
         mutating func change(_ entry: JournalEntry) {
+            // A row that is written again is whole.
+            switch entry {
+            case .register(let key, _), .forget(let key): if !damaged.isEmpty { damaged.remove(key) }
+            default: break
+            }
             switch entry {
             case .register(let key, let state):
                 if registers.updateValue(state, forKey: key) == nil { order.insert(key, at: place(of: key)) }
@@ -56,8 +64,21 @@ package final class MemoryStore: NodeStore {
     private(set) var durable: UInt64 = 0
     /// Why it takes no writes, when a test makes it so.
     package var readOnlyReason: String?
-    /// Registers whose rows fail their checksum, when a test makes it so, until they are written again.
-    package var damaged: Set<Key> = []
+    /// Registers whose rows fail their checksum, when a test makes it so, until they are written again; a crash that loses
+    /// the new row brings the damage back.
+    package var damaged: Set<Key> {
+        get { live.damaged }
+        set {
+            live.damaged = newValue
+            disk.damaged = newValue
+        }
+    }
+    /// Whether something was lost and not learned again, so that a crash would not bring the loss back.
+    var hasLosses: Bool {
+        [live, disk].contains { !$0.damaged.isEmpty || $0.facts[.amnesia]?.isEmpty == false }
+    }
+    /// Whether all registers were lost, and a restart would find it so.
+    var isAmnesiac: Bool { disk.facts[.amnesia]?.isEmpty == false }
     /// Bytes that wait for the journal, when a test makes it so.
     package var backlogBytes = 0
 
@@ -74,6 +95,18 @@ package final class MemoryStore: NodeStore {
 
     /// How many entries a crash would lose.
     var unsyncedCount: Int { unsynced.count }
+
+    /// Registers whose rows are on the disk just as they were applied last.
+    var settledKeys: [Key] {
+        let changing = Set(
+            unsynced.compactMap { entry in
+                switch entry {
+                case .register(let key, _), .forget(let key): key
+                default: nil
+                }
+            })
+        return disk.order.filter { !changing.contains($0) }
+    }
 
     /// The number of the last entry.
     var applied: JournalSequence { JournalSequence(durable + UInt64(unsynced.count)) }
@@ -106,7 +139,6 @@ package final class MemoryStore: NodeStore {
     package func apply(_ entry: JournalEntry) -> JournalSequence {
         unsynced.append(entry)
         live.change(entry)
-        repair(entry)
         return applied
     }
 
@@ -197,6 +229,9 @@ package final class MemoryStore: NodeStore {
 
     /// A fact as last applied.
     package func fact(_ fact: NodeFact) -> [UInt8]? { live.facts[fact] }
+
+    /// A fact as a restart would find it.
+    func durableFact(_ fact: NodeFact) -> [UInt8]? { disk.facts[fact] }
 
     /// All logs as a start finds them.
     package func recoveredLogs() -> [RecoveredLog] {

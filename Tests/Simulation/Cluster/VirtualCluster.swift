@@ -89,6 +89,9 @@ package final class VirtualCluster {
         for index in virtualNodes.indices { boot(index) }
     }
 
+    /// The true time as a wall clock shows it, in milliseconds since 1970.
+    package var wallMs: UInt64 { nowMs + Self.wallOffsetMs }
+
     /// The nodes; nil for one that is down.
     package var nodes: [Node<MemoryStore>?] { virtualNodes.map(\.node) }
 
@@ -120,6 +123,26 @@ package final class VirtualCluster {
         note("n\(index + 1) \(virtualNodes[index].run == 0 ? "starts" : "restarts")")
         boot(index)
     }
+
+    /// A node that was down has lost its database: it finds the facts about itself, and no register.
+    func lose(_ index: Int) {
+        let store = virtualNodes[index].store
+        let keys = store.registers.keys.sorted()
+        note("n\(index + 1) has lost its database")
+        store.lose()
+        observer?.happened(.lost(index, keys))
+    }
+
+    /// Rows of a node fail their checksum from now on.
+    func damage(_ index: Int, _ keys: [Key]) {
+        guard !keys.isEmpty else { return }
+        note("n\(index + 1)'s rows of \(keys) are damaged")
+        virtualNodes[index].store.damaged.formUnion(keys)
+        observer?.happened(.lost(index, keys))
+    }
+
+    /// A node's wall clock differs from the true time from now on.
+    package func setSkew(of index: Int, toMs milliseconds: Int64) { virtualNodes[index].skewMs = milliseconds }
 
     /// What the membership says of a node, to one node or to all living ones.
     package func announce(_ index: Int, _ state: MemberState, to listener: Int? = nil) {
@@ -433,7 +456,10 @@ package final class VirtualCluster {
         default: return
         }
         counts.delivered += 1
-        for value in [nowMs, UInt64(index), header.time.rawValue, UInt64(header.type.rawValue)] {
+        for value in [
+            nowMs, UInt64(index), header.time.rawValue, UInt64(header.type.rawValue), UInt64(header.epoch.rawValue),
+            UInt64(header.requestID.rawValue),
+        ] {
             digest = (digest ^ value) &* 0x9E37_79B9_7F4A_7C15
             digest ^= digest >> 29
         }

@@ -11,6 +11,7 @@ struct Batch {
     let first: UInt64
     let count: UInt64
     let jobs: Int
+    let checksInvariants: Bool
 
     /// Runs them and hands each result over, in no order; stops early when `take` says false.
     func run(_ take: (UInt64, RunResult) -> Bool) async -> Statistics {
@@ -21,7 +22,8 @@ struct Batch {
                 guard next < count else { return }
                 let seed = first + next
                 next += 1
-                group.addTask { (seed, Simulator.run(Scenario(seed: seed))) }
+                let checksInvariants = checksInvariants
+                group.addTask { (seed, Simulator.run(Scenario(seed: seed), checksInvariants: checksInvariants)) }
             }
             for _ in 0..<max(1, jobs) { begin() }
             while let (seed, result) = await group.next() {

@@ -11,6 +11,7 @@ struct MutantsCommand: AsyncParsableCommand {
     @Option(help: "Rules to break, separated by commas; all when left out.") var only: String?
     @Option(help: "How long to look for each, in seconds.") var seconds = 60
     @Option(help: "The seed of the first scenario.") var first: UInt64 = 1
+    @Flag(help: "Check only what clients are told, not the rules inside.") var historiesOnly = false
     @Option(help: "Scenarios at a time.") var jobs = Processors.count
 
     func run() async throws {
@@ -49,21 +50,21 @@ struct MutantsCommand: AsyncParsableCommand {
         }
 
         private func look(for mutation: Mutation) async -> [String] {
-            Mutation.broken = mutation
-            defer { Mutation.broken = nil }
             let started = ContinuousClock.now
-            let batch = Batch(first: first, count: .max / 2, jobs: jobs)
+            let batch = Batch(first: first, count: .max / 2, jobs: jobs, checksInvariants: !historiesOnly)
             var looked = 0
-            var noticed: Failure?
-            _ = await batch.run { _, result in
-                looked += 1
-                noticed = result.failures.first
-                return noticed == nil && ContinuousClock.now - started < .seconds(seconds)
+            var noticed: (seed: UInt64, failure: Failure)?
+            await Mutation.$broken.withValue(mutation) {
+                _ = await batch.run { seed, result in
+                    looked += 1
+                    noticed = result.failures.first.map { (seed, $0) }
+                    return noticed == nil && ContinuousClock.now - started < .seconds(seconds)
+                }
             }
             let tenths = (ContinuousClock.now - started) / .milliseconds(100)
             return [
                 mutation.rawValue, String(looked), "\(Int(tenths) / 10).\(Int(tenths) % 10)",
-                noticed?.check ?? Self.nobody,
+                noticed?.failure.check ?? Self.nobody,
             ]
         }
     #endif

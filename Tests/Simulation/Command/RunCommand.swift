@@ -9,12 +9,13 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "The seed of the first one.") var first: UInt64 = 1
     @Option(help: "Replay the scenario of this seed alone.") var seed: UInt64?
     @Flag(help: "Print what happens in the replay.") var trace = false
+    @Flag(help: "Check only what clients are told, not the rules inside.") var historiesOnly = false
     @OptionGroup var reduction: ReductionOptions
     @Option(help: "Scenarios at a time.") var jobs = Processors.count
 
     func run() async throws {
         if let seed { return try replay(seed) }
-        let batch = Batch(first: first, count: UInt64(max(seeds, 0)), jobs: jobs)
+        let batch = Batch(first: first, count: UInt64(max(seeds, 0)), jobs: jobs, checksInvariants: !historiesOnly)
         let started = ContinuousClock.now
         var failed: [(seed: UInt64, result: RunResult)] = []
         let statistics = await batch.run { seed, result in
@@ -31,7 +32,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private func replay(_ seed: UInt64) throws {
         let scenario = Scenario(seed: seed).reduced(by: try reduction.reduction())
-        let result = Simulator.run(scenario, isTracing: trace)
+        let result = Simulator.run(scenario, isTracing: trace, checksInvariants: !historiesOnly)
         for line in result.trace { print(line) }
         for failure in result.failures { print("seed \(seed) FAILS: \(failure)") }
         guard result.failures.isEmpty else { throw ExitCode.failure }

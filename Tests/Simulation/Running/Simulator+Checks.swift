@@ -22,7 +22,7 @@ extension Simulator {
     }
 
     /// Does an operation until it succeeds; it must, in the end.
-    private func insist(_ kind: OperationKind, _ key: Int, _ node: Int) {
+    func insist(_ kind: OperationKind, _ key: Int, _ node: Int) {
         let deadlineMs = cluster.nowMs + scenario.limits.operationTimeoutMs * 3 + 2_000
         let planned = PlannedOperation(kind: kind, key: key, thinkMs: 0, draw: 0, patienceMs: 0)
         while true {

@@ -31,6 +31,9 @@ extension Simulator {
         case .slowDisks: virtual.syncMs = 10...max(11, min(fault.forMs, 300))
         case .clockJumps, .wildClocks: virtual.skewMs = fault.amount
         case .falseDeaths: cluster.announce(fault.node, .dead)
+        case .joins, .leaves, .replacements, .deadReplacements, .factorChanges: return changeRing(fault)
+        case .lostDatabases: return loseDatabase(fault)
+        case .damagedRegisters: return damageRegisters(fault)
         default: return
         }
         plan(.end(fault: index), inMs: fault.forMs)

@@ -14,6 +14,12 @@ package final class Simulator: ClusterObserver {
         case end(fault: Int)
         case crash(node: Int, downMs: UInt64)
         case restart(node: Int)
+        /// An operator asks for his change, for the first time or again.
+        case ask(change: Int)
+        /// An operator changes his mind.
+        case takeBack
+        /// A node that is down is replaced, if it still is so in the same run.
+        case replaceDead(node: Int, run: Int)
         /// The membership notices that a node is down, if it still is so in the same run.
         case announceDead(node: Int, run: Int)
     }
@@ -29,25 +35,28 @@ package final class Simulator: ClusterObserver {
     var operations: [ClientOperation] = []
     var book = ValueBook()
     var leases = LeaseBook()
+    var changes: [RingOrder] = []
     private var lastStamp: UInt64 = 0
 
+    private var invariants: [any Invariant]
     var failures: [Failure] = []
     var statistics = Statistics()
 
-    /// A scenario that has not begun.
-    package init(_ scenario: Scenario, isTracing: Bool = false) {
+    /// A scenario that has not begun. Without invariants only what clients are told is checked.
+    package init(_ scenario: Scenario, isTracing: Bool = false, checksInvariants: Bool = true) {
         self.scenario = scenario
+        invariants = checksInvariants ? Invariants.all() : []
         dice = Dice(seed: scenario.seed, Scenario.chanceDice, scenario.reduction.jitter)
         var network = Dice(seed: scenario.seed, Scenario.networkDice, scenario.reduction.jitter)
-        cluster = VirtualCluster(count: scenario.nodes, seed: network.number(), limits: scenario.limits)
+        cluster = VirtualCluster(
+            count: scenario.allNodes, founders: scenario.nodes, seed: network.number(), limits: scenario.limits)
         cluster.isTracing = isTracing
         cluster.tracesDetails = true
     }
 
     /// Runs it and says what came of it.
-    package static func run(_ scenario: Scenario, isTracing: Bool = false) -> RunResult {
-        let simulator = Simulator(scenario, isTracing: isTracing)
-        return simulator.run()
+    package static func run(_ scenario: Scenario, isTracing: Bool = false, checksInvariants: Bool = true) -> RunResult {
+        Simulator(scenario, isTracing: isTracing, checksInvariants: checksInvariants).run()
     }
 
     /// Runs it to its end.
@@ -57,9 +66,11 @@ package final class Simulator: ClusterObserver {
             return result()
         }
         cluster.observer = self
+        note("\(scenario)")
         storm()
-        calm()
-        checkHistories()
+        // What is broken already need not be looked at for longer.
+        if failures.isEmpty { calm() }
+        if failures.isEmpty { checkHistories() }
         return result()
     }
 
@@ -75,7 +86,7 @@ package final class Simulator: ClusterObserver {
         for (index, fault) in scenario.faults.enumerated() { plan(.begin(fault: index), inMs: fault.atMs) }
         startClients()
         // Scripts take a few seconds; a cluster that stands still takes all the patience of all clients.
-        cluster.run(forMs: 120_000) { clients.allSatisfy { $0.isDone } }
+        cluster.run(forMs: 120_000) { !failures.isEmpty || clients.allSatisfy { $0.isDone } }
     }
 
     /// Ends all faults and waits until their consequences have passed.
@@ -97,6 +108,8 @@ package final class Simulator: ClusterObserver {
         cluster.run(
             forMs: limits.operationTimeoutMs * 2 + limits.ballotCeilingLeadMs + UInt64(scenario.skewMaxMs) * 2)
         finalOperations()
+        if failures.isEmpty { becomeWhole() }
+        if failures.isEmpty { lookAgain() }
     }
 
     // MARK: What every part uses
@@ -136,6 +149,7 @@ package final class Simulator: ClusterObserver {
     private func count() {
         statistics.add(.checked, "histories")
         statistics.add(.checked, "operations", operations.count)
+        statistics.add(.checked, "ring epochs", Int(currentRing?.epoch.rawValue ?? 0))
         statistics.add(.checked, "virtual ms", Int(cluster.nowMs - VirtualCluster.startMs))
         for operation in operations {
             statistics.add(.operations, operation.kind.rawValue)
@@ -164,6 +178,9 @@ package final class Simulator: ClusterObserver {
     // MARK: What the cluster tells
 
     func happened(_ event: ClusterEvent) {
+        for index in invariants.indices {
+            if let problem = invariants[index].check(event, in: cluster) { fail(invariants[index].name, problem) }
+        }
         switch event {
         case .crashed(let index): nodeCrashed(index)
         case .applied(let index, .register): nodeApplied(index)
@@ -171,7 +188,9 @@ package final class Simulator: ClusterObserver {
         }
     }
 
-    func heard(_ answer: VirtualCluster.Answer) { answered(answer) }
+    func heard(_ answer: VirtualCluster.Answer) {
+        if answer.client >= RingOrder.firstClient { ordered(answer) } else { answered(answer) }
+    }
 
     func due(_ index: Int) {
         switch plans[index] {
@@ -181,6 +200,9 @@ package final class Simulator: ClusterObserver {
         case .end(let fault): end(fault)
         case .crash(let node, let downMs): crash(node, downMs: downMs)
         case .restart(let node): cluster.restart(node)
+        case .ask(let change): ask(change)
+        case .takeBack: order(.abort)
+        case .replaceDead(let node, let run): replaceDead(node, run: run)
         case .announceDead(let node, let run):
             let virtual = cluster.virtualNodes[node]
             if !virtual.isUp, virtual.run == run { cluster.announce(node, .dead) }

@@ -42,10 +42,39 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case wildClocks
     /// Nodes are taken for dead that are not.
     case falseDeaths
+    /// A node that holds nothing joins the ring.
+    case joins
+    /// A node leaves the ring.
+    case leaves
+    /// A node of the ring is replaced by one that holds nothing.
+    case replacements
+    /// A node stops for good, and is replaced.
+    case deadReplacements
+    /// The replication factor is changed.
+    case factorChanges
+    /// Changes of the ring are taken back while they are under way.
+    case aborts
+    /// Two operators change the ring at the same time.
+    case rivalOperators
+    /// A node stops and loses its database.
+    case lostDatabases
+    /// Rows of a node's database are damaged.
+    case damagedRegisters
     /// Clients give up early and try again elsewhere.
     case impatience
     /// Requests of clients and their answers are lost.
     case clientLoss
+
+    /// Whether the ring changes.
+    var changesRing: Bool {
+        switch self {
+        case .joins, .leaves, .replacements, .deadReplacements, .factorChanges: true
+        default: false
+        }
+    }
+
+    /// Whether nodes lose what they had.
+    var loses: Bool { self == .lostDatabases || self == .damagedRegisters }
 }
 
 /// A fault that happens at a certain time.

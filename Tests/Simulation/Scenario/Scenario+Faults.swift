@@ -6,13 +6,16 @@ extension Scenario {
         var dice = Dice(seed: seed, Self.faultDice)
         // Now and then everything is well: what fails then needs no faults.
         let share = dice.chance(0.03) ? 0 : dice.pick(0.1...0.5)
-        for kind in FaultKind.allCases where dice.chance(share) { kinds.insert(kind) }
+        let ringShare = dice.chance(0.4) ? dice.pick(0.2...0.7) : 0
+        for kind in FaultKind.allCases {
+            if dice.chance(kind.changesRing ? ringShare : kind.loses ? share / 2 : share) { kinds.insert(kind) }
+        }
+        if kinds.contains(where: { $0.changesRing }) { spares = dice.pick(1...2) }
         drawWeather(&dice)
-        let drift = Int64(limits.clockDriftMaxMs)
-        if kinds.contains(.skew) { for node in skewMs.indices { skewMs[node] = dice.pick(-drift / 2...drift / 2) } }
         if kinds.contains(.aimedCrashes) {
-            crashOnApply = dice.chance(0.5) ? dice.pick(0.0005...0.01) : 0
-            crashOnAnswer = crashOnApply == 0 || dice.chance(0.3) ? dice.pick(0.002...0.03) : 0
+            let often = isDense ? 10.0 : 1
+            crashOnApply = dice.chance(0.5) ? dice.pick(0.0005...0.01) * often : 0
+            crashOnAnswer = crashOnApply == 0 || dice.chance(0.3) ? dice.pick(0.002...0.03) * often : 0
             aimedDownMs = dice.chance(0.5) ? 1...30 : 20...500
         }
         for kind in FaultKind.allCases { script(kind, &dice) }
@@ -58,22 +61,26 @@ extension Scenario {
         case .clockJumps: (count, lengthsMs) = (1...10, 1...1_000)
         case .wildClocks: (count, lengthsMs) = (1...3, 1...1_500)
         case .falseDeaths: (count, lengthsMs) = (1...6, 10...1_000)
+        case .joins, .leaves, .replacements, .factorChanges: (count, lengthsMs) = (1...3, 1...1)
+        case .deadReplacements: (count, lengthsMs) = (1...2, 1_000...10_000)
+        case .lostDatabases: (count, lengthsMs) = (1...4, 1...1_000)
+        case .damagedRegisters: (count, lengthsMs) = (1...6, 1...1)
         default: return
         }
         // The dice fall in the same way whether the kind is used or not.
         var own = Dice(seed: dice.number(), Self.faultDice)
         guard kinds.contains(kind) else { return }
-        let spanMs = own.pick(500...6_000 as ClosedRange<UInt64>)
+        let spanMs = own.pick(isDense ? 50...2_000 : 500...6_000 as ClosedRange<UInt64>)
         let drift = Int64(limits.clockDriftMaxMs)
         for _ in 0..<own.pick(count) {
-            let node = own.pick(0...nodes - 1)
+            let node = own.pick(0...allNodes - 1)
             faults.append(
                 ScriptedFault(
                     kind: kind, atMs: own.pick(0...spanMs),
                     // Short ones are the more interesting ones.
                     forMs: own.chance(0.5)
                         ? own.pick(lengthsMs) : own.pick(lengthsMs.lowerBound...max(lengthsMs.upperBound / 10, 1)),
-                    node: node, other: (node + own.pick(1...nodes - 1)) % nodes,
+                    node: node, other: (node + own.pick(1...allNodes - 1)) % allNodes,
                     amount: kind == .wildClocks
                         ? (own.chance(0.5) ? 1 : -1) * own.pick(drift * 2...drift * 2 + 3_000)
                         : own.pick(-drift / 2...drift / 2)))

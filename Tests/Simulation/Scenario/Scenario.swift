@@ -7,8 +7,12 @@ package struct Scenario: Sendable {
     /// What was left out of it.
     package private(set) var reduction = Reduction()
 
+    /// One key, few operations, short pauses, and faults that come close together: what takes many steps just so.
+    private(set) var isDense = false
     /// Nodes of the first ring.
     var nodes = 3
+    /// Nodes that are there and hold nothing at first.
+    var spares = 0
     var limits = CoreLimits()
     var weather = Weather()
     var syncMs: ClosedRange<UInt64> = 1...2
@@ -38,6 +42,7 @@ package struct Scenario: Sendable {
         self.seed = seed
         drawCluster()
         drawFaults()
+        skewMs = drawnSkews()
         drawClients()
     }
 
@@ -51,6 +56,9 @@ package struct Scenario: Sendable {
         }
         return scenario
     }
+
+    /// All nodes.
+    var allNodes: Int { nodes + spares }
 
     /// Whether clocks stay within the bound, so that leases exclude each other.
     var clocksAreTame: Bool { !kinds.contains(.wildClocks) }
@@ -69,13 +77,15 @@ package struct Scenario: Sendable {
     static let clientDice: UInt64 = 3
     static let networkDice: UInt64 = 4
     static let chanceDice: UInt64 = 5
+    static let skewDice: UInt64 = 6
 
     private mutating func drawCluster() {
         var dice = Dice(seed: seed, Self.clusterDice)
-        nodes = dice.pick([(3, weight: 6), (4, weight: 2), (5, weight: 2)]) ?? 3
+        isDense = dice.chance(0.5)
+        nodes = dice.pick([(3, weight: isDense ? 12 : 6), (4, weight: 2), (5, weight: 2)]) ?? 3
         limits.replicationFactor = dice.pick([(3, weight: 9), (5, weight: nodes), (2, weight: 1)]) ?? 3
-        limits.virtualNodes = 8
-        if dice.chance(0.6) {
+        limits.virtualNodes = isDense ? 2 : 8
+        if dice.chance(0.6) || isDense {
             // Short times, so that what takes minutes in production happens in seconds.
             limits.roundTimeoutMs = dice.pick(30...120)
             limits.operationTimeoutMs = dice.pick(300...900)
@@ -84,6 +94,7 @@ package struct Scenario: Sendable {
             limits.ballotCeilingLeadMs = dice.pick(40...300)
             limits.operationAgeMaxMs = dice.pick(1_000...3_000)
             limits.clockDriftMaxMs = dice.pick(20...200)
+            drawRepair(&dice)
         }
         let slowest = dice.pick([(3, weight: 3), (8, weight: 1), (20, weight: 1)]) ?? UInt64(3)
         weather.delayMs = 1...slowest
@@ -91,26 +102,54 @@ package struct Scenario: Sendable {
         weather.noticeMs = 0...dice.pick(0...5)
         let sync: UInt64 = dice.pick([(1, weight: 2), (3, weight: 2), (10, weight: 1)]) ?? 1
         syncMs = 1...sync
-        skewMs = Array(repeating: 0, count: nodes)
+    }
+
+    /// Short times of what goes on behind the scenes, so that it gets between the operations.
+    private mutating func drawRepair(_ dice: inout Dice) {
+        limits.ringStepPauseMs = dice.pick(10...200)
+        limits.ringGreetingMs = dice.pick(50...500)
+        limits.ringSpreadPauseMs = dice.pick(5...50)
+        limits.copyPageKeys = dice.pick([(1, weight: 1), (4, weight: 1), (256, weight: 2)]) ?? 256
+        limits.hintRetryPauseMs = dice.pick(20...1_000)
+        limits.hintLookMs = dice.pick(50...500)
+        limits.repairRetryPauseMs = dice.pick(20...500)
+        limits.treeTimeoutMs = dice.pick(300...2_000)
+        limits.mendRetryPauseMaxMs = dice.pick(100...2_000)
+        if dice.chance(0.6) { limits.repairIntervalMs = dice.pick(100...3_000) }
+        if dice.chance(0.3) { limits.hintBytesMax = dice.pick(100...3_000) }
+        if dice.chance(0.3) { limits.hintAgeMaxMs = dice.pick(200...3_000) }
+        if dice.chance(0.6) {
+            limits.operationAgeMaxMs = dice.pick(limits.operationTimeoutMs...1_200)
+            // What an operation, a ballot promised beforehand and the longest way of a message take together.
+            let leastMs = limits.operationAgeMaxMs * 2 + limits.operationTimeoutMs + limits.clockDriftMaxMs * 2
+            limits.graceMs = leastMs + dice.pick(0...1_500)
+        }
+    }
+
+    /// How far the wall clocks are from the true time at first.
+    private func drawnSkews() -> [Int64] {
+        var dice = Dice(seed: seed, Self.skewDice)
+        let half = Int64(limits.clockDriftMaxMs) / 2
+        return (0..<allNodes).map { _ in kinds.contains(.skew) ? dice.pick(-half...half) : 0 }
     }
 
     private mutating func drawClients() {
         var dice = Dice(seed: seed, Self.clientDice)
-        let registers = dice.chance(0.8) ? dice.pick(1...3) : dice.pick(8...40)
+        let registers = isDense ? 1 : dice.chance(0.8) ? dice.pick(1...3) : dice.pick(8...40)
         keys[.register] = (0..<registers).map { "k\(seed)-\($0)" }
-        keys[.lock] = (0..<dice.pick(1...2)).map { "l\(seed)-\($0)" }
+        keys[.lock] = (0..<(isDense ? 1 : dice.pick(1...2))).map { "l\(seed)-\($0)" }
         leaseMs = limits.clockDriftMaxMs + dice.pick(10...600)
         keys[.weak] = (0..<2).map { "w\(seed)-\($0)" }
         var weights: [(OperationKind, weight: Int)] = []
         for kind in OperationKind.allCases {
-            let isUsed = dice.chance(kind.family == .register ? 0.7 : 0.35)
+            let isUsed = dice.chance(kind.family == .register ? (isDense ? 0.5 : 0.7) : (isDense ? 0.15 : 0.35))
             let weight = dice.pick(1...8)
             if isUsed || kind == .get { weights.append((kind, kind == .list ? 1 : weight)) }
         }
         if !weights.contains(where: { $0.0 != .get }) { weights.append((.put, 5)) }
         clientsStay = dice.chance(0.3)
-        let count = dice.pick(2...8)
-        let operations = dice.pick(200...800) / count
+        let count = isDense ? dice.pick(1...5) : dice.pick(2...8)
+        let operations = (isDense ? dice.pick(30...200) : dice.pick(200...800)) / count
         let thinkMaxMs: UInt64 = dice.pick([(2, weight: 2), (20, weight: 2), (100, weight: 1)]) ?? 20
         let isImpatient = kinds.contains(.impatience)
         let patienceMs = isImpatient ? dice.pick(5...limits.operationTimeoutMs) : limits.operationTimeoutMs * 2
@@ -125,5 +164,18 @@ package struct Scenario: Sendable {
                     patienceMs: patienceMs + (isImpatient ? dice.pick(0...patienceMs) : 0))
             }
         }
+    }
+}
+
+extension Scenario: CustomStringConvertible {
+    /// What it is made of, in one line.
+    package var description: String {
+        let kinds = kinds.map(\.rawValue).sorted().joined(separator: " ")
+        let keys = keys.values.reduce(0) { $0 + $1.count }
+        return
+            "scenario \(seed): \(isDense ? "dense, " : "")\(nodes)+\(spares) nodes, \(limits.replicationFactor) copies, \(keys) keys, "
+            + "\(clients.count) clients with \(clients.reduce(0) { $0 + $1.count }) operations; drift \(limits.clockDriftMaxMs), "
+            + "operations \(limits.operationTimeoutMs), age \(limits.operationAgeMaxMs), grace \(limits.graceMs), "
+            + "repair \(limits.repairIntervalMs) ms; skews \(skewMs); \(weather); \(kinds)"
     }
 }

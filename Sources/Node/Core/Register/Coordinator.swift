@@ -123,13 +123,14 @@ extension Node {
         case .promise(let state), .replicaState(let state):
             operations[id].yes |= bit
             if case .sounding = operations[id].phase {
-                let ballot = max(state.promised, state.accepted?.ballot ?? .zero)
+                let ballot = max(state.promised.witnessed, state.accepted?.ballot ?? .zero)
                 operations[id].seen = max(operations[id].seen, ballot)
             }
             take(state.accepted, from: bit, id)
         case .replicaPage(let page): operations[id].listing?.pages[index] = page
         case .refused(let refusal):
-            operations[id].seen = max(operations[id].seen, refusal.promised, refusal.acceptedBallot)
+            operations[id].seen = max(
+                operations[id].seen, refusal.promised.witnessed, refusal.acceptedBallot)
             if refusal.acceptedBallot < operations[id].ballot || Mutation.anyRefusalDefinite.isOn {
                 operations[id].definite |= bit
             } else {
@@ -267,6 +268,12 @@ extension Node {
     private mutating func prepared(_ id: OperationID, _ purpose: Operation.Purpose) {
         var newest = operations[id].newest?.cell
         if case .deliver(let kept) = operations[id].goal, kept.version > newest?.version ?? .zero { newest = kept }
+        if let expiry = newest?.expiryMs, expiry > operations[id].stampMs, operations[id].answeredMs >= expiry {
+            // The value expires while it is being looked at: judge it by a later stamp, so that it does not flicker, and
+            // under a ballot from after the expiry, so that no change comes in behind that has found it alive.
+            operations[id].stampMs = max(clock.now(physicalMs: time.wallMs).milliseconds, expiry)
+            return prepare(id, purpose)
+        }
         switch purpose {
         case .read:
             guard var newest else { return finish(id, .read(nil)) }
@@ -295,11 +302,6 @@ extension Node {
     /// Compares and proposes under a promised ballot.
     mutating func change(_ id: OperationID, _ newest: Cell?) {
         guard case .write(let change, _) = operations[id].goal else { return }
-        let stamp = operations[id].stampMs
-        if let expiry = newest?.expiryMs, expiry > stamp, operations[id].answeredMs >= expiry {
-            // The value expires while it is being looked at: judge it by a later stamp, so that it does not flicker.
-            operations[id].stampMs = max(clock.now(physicalMs: time.wallMs).milliseconds, expiry)
-        }
         var compared = newest
         if Mutation.comparesAcceptedBallots.isOn, let accepted = operations[id].newest {
             compared?.version = accepted.ballot
@@ -473,7 +475,7 @@ extension Node {
             case .failed(let code, let detail): refuse(channel, request, code, detail)
             case .gathered: refuse(channel, request, .internalError, "answers were gathered that nobody asked for")
             }
-        case .scan(let id, let round, let item): scanItemSettled(id, round, item, result)
+        case .scan(let id, let round, let item): scanItemSettled(id, round, item, result, stampMs: stampMs)
         case .partition(let partition, let step): partitionStepDone(partition, step, result)
         case .topic(let procedure, let step): topicStepDone(procedure, step, result)
         case .topicReview(let topic): topicReviewed(topic, result)

@@ -51,6 +51,8 @@ extension Node {
             return
         }
         listing.isMerged = true
+        // Judged by the replicas' clocks too: what one of them has passed, nobody is shown any more.
+        operations[id].stampMs = max(operations[id].stampMs, operations[id].answeredMs)
         // A member with more keys behind its page says nothing about them: the merged page ends where the shortest of
         // those pages does.
         var horizon: Key?
@@ -58,7 +60,7 @@ extension Node {
             if let last = page.items.last?.key, last < horizon ?? last || horizon == nil { horizon = last }
         }
         var cursors = Array(repeating: 0, count: listing.pages.count)
-        var toRead: [(Key, Int)] = []
+        var toRead: [(Key, Int, Consistency)] = []
         var last: Key?
         var isCut = false
         var bytes = 0
@@ -97,14 +99,17 @@ extension Node {
             guard let newest else { continue }
             bytes += key.bytes.count
             if case .value(let value) = newest.cell.content { bytes += value.count }
-            if set.isQuorum(holders) {
+            if newest.isExpiryInDoubt(atMs: operations[id].stampMs) {
+                toRead.append((key, listing.items.count, .serial))
+                listing.items.append((key, nil))
+            } else if set.isQuorum(holders) {
                 if operations[id].listsTombstones {
                     listing.items.append((key, newest.cell.judged(atMs: operations[id].stampMs)))
                 } else if newest.cell.value(atMs: operations[id].stampMs) != nil {
                     listing.items.append((key, newest.cell))
                 }
             } else {
-                toRead.append((key, listing.items.count))
+                toRead.append((key, listing.items.count, .quorum))
                 listing.items.append((key, nil))
             }
         }
@@ -112,22 +117,24 @@ extension Node {
         listing.unsettled = toRead.count
         operations[id].listing = listing
         let round = operations[id].round
-        for (key, item) in toRead where operations.contains(id) {
-            start(.read(.quorum), key: key, for: .scan(id, round: round, item: item))
+        for (key, item, consistency) in toRead where operations.contains(id) {
+            start(.read(consistency), key: key, for: .scan(id, round: round, item: item))
         }
         finishScanIfSettled(id)
     }
 
     /// A key of a page has been read. A listing that has begun anew meanwhile, in another epoch, has other keys there.
-    mutating func scanItemSettled(_ id: OperationID, _ round: UInt32, _ item: Int, _ result: OperationResult) {
+    mutating func scanItemSettled(
+        _ id: OperationID, _ round: UInt32, _ item: Int, _ result: OperationResult, stampMs: UInt64
+    ) {
         guard operations.contains(id), operations[id].round == round, var listing = operations[id].listing,
             case .scan(let request) = operations[id].goal
         else { return }
         switch result {
         case .read(let accepted):
             if let cell = accepted?.cell, operations[id].listsTombstones {
-                listing.items[item].cell = cell.judged(atMs: operations[id].stampMs)
-            } else if var cell = accepted?.cell, cell.value(atMs: operations[id].stampMs) != nil {
+                listing.items[item].cell = cell.judged(atMs: stampMs)
+            } else if var cell = accepted?.cell, cell.value(atMs: stampMs) != nil {
                 if request.keysOnly { cell.content = .value([]) }
                 listing.items[item].cell = cell
             }

@@ -58,6 +58,10 @@ extension Node {
             operations[id].stampMs = max(clock.now(physicalMs: time.wallMs).milliseconds, expiry)
             return read(id)
         }
+        if let newest, newest.isExpiryInDoubt(atMs: operations[id].stampMs) {
+            counters.serialReads += 1
+            return prepare(id, .read)
+        }
         let holders = operations[id].holders
         guard let newest, !set.isQuorum(holders), !Mutation.readSkipsWriteBack.isOn else {
             if let newest { repairBehind(id, newest) }
@@ -87,5 +91,15 @@ extension Node {
                     node, .oneWay,
                     .accept(Accept(key: operation.key, ballot: newest.ballot, cell: newest.cell, next: nil))))
         }
+    }
+}
+
+extension AcceptedCell {
+    /// Whether its value has expired by a stamp, and that does not settle it yet: a change that found it alive may still be
+    /// on its way, under a ballot from before the expiry. Accepted again under a later ballot by a majority, it keeps such
+    /// changes out, and only then may anybody be told that there is nothing.
+    func isExpiryInDoubt(atMs stampMs: UInt64) -> Bool {
+        guard case .value = cell.content, let expiry = cell.expiryMs else { return false }
+        return expiry <= stampMs && ballot.time.milliseconds < expiry
     }
 }

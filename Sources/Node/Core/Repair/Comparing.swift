@@ -439,7 +439,7 @@ extension Node {
                 items: page.items.map { RangePage.Item(key: $0.key, state: $0.state) }, hasMore: page.hasMore)
         } catch {
             counters.storeErrors += 1
-            note(.error, "\(identity.name) cannot compare its registers: \(error)")
+            if !noticeDamage(nil, error) { note(.error, "\(identity.name) cannot compare its registers: \(error)") }
             return leaveRange()
         }
         let merged = RangeMerge([own] + pages, range: fetch.range)

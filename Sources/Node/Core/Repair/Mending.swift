@@ -136,7 +136,7 @@ extension Node {
             case .promise(let state):
                 promised |= 1 << UInt64(index)
                 if state.accepted?.ballot ?? .zero > newest?.ballot ?? .zero { newest = state.accepted }
-            case .refused(let refusal): _ = clock.merge(refusal.promised.time, physicalMs: time.wallMs)
+            case .refused(let refusal): _ = clock.merge(refusal.promised.witnessed.time, physicalMs: time.wallMs)
             default: break
             }
         }

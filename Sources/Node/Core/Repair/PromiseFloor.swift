@@ -39,6 +39,16 @@ struct PromiseFloor {
     }
 }
 
+extension Ballot {
+    /// A floor is nobody's ballot.
+    fileprivate static func floor(_ time: HybridTime) -> Ballot { Ballot(time: time, node: NodeID(.max)) }
+
+    /// The ballot as far as a node has made it; zero for a floor. A floor stands as far ahead as ballot ceilings do, where no
+    /// clock is yet: a clock that took it over would be ahead of all others, and end leases before their holders give them
+    /// up. Who is refused by a floor waits until it has passed, or does without that replica.
+    var witnessed: Ballot { node == NodeID(.max) ? .zero : self }
+}
+
 extension Node {
     /// The acceptor's state of a key, which every answer as a replica starts from.
     func acceptorState(_ key: Key) throws(StoreError) -> RegisterState {
@@ -51,7 +61,7 @@ extension Node {
     /// Puts the floor above every promise that this node has given so far.
     mutating func raisePromiseFloor() {
         let ceiling = BallotCeiling(recovered: store.fact(.ballotCeiling)).floor
-        let ballot = Ballot(time: ceiling, node: NodeID(.max))
+        let ballot = Ballot.floor(ceiling)
         guard ballot > promiseFloor.ballot else { return }
         promiseFloor.raise(to: ballot, at: .start)
         promiseFloor.raise(to: ballot, at: store.apply(.fact(.promiseFloor, promiseFloor.encoded)))

@@ -86,7 +86,7 @@ extension Node {
         } catch {
             serving.keysLeft -= 1
             counters.storeErrors += 1
-            note(.error, "\(identity.name) cannot compare its registers: \(error)")
+            if !noticeDamage(nil, error) { note(.error, "\(identity.name) cannot compare its registers: \(error)") }
             return nil
         }
     }

@@ -117,7 +117,8 @@ extension Node {
         let oldest = max(former.rawValue, epoch.rawValue > 64 ? epoch.rawValue - 64 : 0)
         for number in oldest...epoch.rawValue where number <= epoch.rawValue {
             let key = RingRegister.key(Epoch(number))
-            if let state = try? store.register(key), state != .empty { _ = store.apply(.forget(key)) }
+            // What is damaged need not be read to be dropped.
+            if (try? store.register(key)) != .empty { _ = store.apply(.forget(key)) }
         }
     }
 
