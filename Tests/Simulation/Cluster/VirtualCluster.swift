@@ -389,7 +389,7 @@ package final class VirtualCluster {
         case .ring: break
         case .note(_, let text):
             notes.append(text)
-            note("n\(index + 1) notes: \(text)")
+            if tracesDetails { note("n\(index + 1) notes: \(text)") }
         }
     }
 
