@@ -8,6 +8,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// Debug builds can break rules of the core on purpose, so that tests see that it is noticed; a build for use cannot.
+let breakable = settings + [.define("MUTANTS", .when(configuration: .debug))]
+
 // Products of other packages, named once.
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -23,15 +26,19 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A target of production code.
-func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil)
-    -> Target
-{
+func library(
+    _ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil,
+    settings: [SwiftSetting] = settings
+) -> Target {
     .target(
         name: name, dependencies: dependencies, path: "Sources/\(path)", resources: resources, swiftSettings: settings)
 }
 
 /// A target of tests, in the folder of its name.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil,
+    settings: [SwiftSetting] = settings
+) -> Target {
     .testTarget(
         name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
 }
@@ -68,7 +75,7 @@ let package = Package(
         .systemLibrary(
             name: "CSQLite", path: "Sources/Node/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         library("Membership", "Node/Membership", ["Wire"]),
-        library("NodeCore", "Node/Core", ["Wire", "Membership", deque]),
+        library("NodeCore", "Node/Core", ["Wire", "Membership", deque], settings: breakable),
         library("NodeStorage", "Node/Storage", ["Wire", "NodeCore", "CSQLite", deque]),
         library(
             "NodeShell", "Node/Shell",
@@ -106,16 +113,18 @@ let package = Package(
         // The simulator: the core under faults on virtual time. Its own folder, since it is no production code.
         .target(
             name: "Simulation", dependencies: ["NodeCore", "Membership", "Wire"], path: "Tests/Simulation",
-            exclude: ["Command"], swiftSettings: settings),
+            exclude: ["Command"], swiftSettings: breakable),
         .executableTarget(
             name: "stormo-sim", dependencies: ["Simulation", "NodeCore", arguments], path: "Tests/Simulation/Command",
-            swiftSettings: settings),
+            swiftSettings: breakable),
 
         tests("WireTests", ["Wire"]),
         tests("TransportTests", ["Wire", "WireTransport", "StormoClient", nioCore, nioPosix, nioEmbedded, logging]),
         tests("MembershipTests", ["Membership", "Wire"]),
         tests("NodeCoreTests", ["NodeCore", "Simulation", "Membership", "Wire"]),
-        tests("SimulationTests", ["Simulation", "NodeCore", "Membership", "Wire"]),
+        tests(
+            "SimulationTests", ["Simulation", "NodeCore", "Membership", "Wire"], resources: [.copy("Fixtures")],
+            settings: breakable),
         tests("NodeStorageTests", ["NodeStorage", "NodeCore", "Wire", "CSQLite"]),
         tests(
             "GatewayTests",

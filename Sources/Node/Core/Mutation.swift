@@ -105,6 +105,9 @@ package enum Mutation: String, CaseIterable, Sendable {
     /// What is remembered of producers is not cut with the log.
     case producerTableNotCut
 
+    /// The rules of registers and of the ring.
+    package static let ofRegisters = Array(allCases.prefix { $0 != .appendedBeforeDurable })
+
     #if MUTANTS
         /// The rule that is broken in this task and those that it starts; nil for none.
         @TaskLocal package static var broken: Mutation?

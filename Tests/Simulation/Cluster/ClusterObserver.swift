@@ -14,7 +14,15 @@ enum ClusterEvent {
     /// A node has given a message for another one to the network.
     case sent(by: Int, to: NodeID, Message)
     /// A node has given its answer to another node's request to the network.
-    case replied(by: Int, request: Message, reply: Message)
+    case replied(by: Int, request: AskedRequest, reply: Message)
+}
+
+/// A request of another node as it arrived.
+struct AskedRequest {
+    let header: FrameHeader
+    let message: Message
+    /// For each copy of it, the ring epoch of the node that it arrived at, and its wall clock then.
+    var arrivals: [(epoch: Epoch, wallMs: UInt64)]
 }
 
 /// Who follows a virtual cluster and acts in it.

@@ -151,6 +151,9 @@ package final class MemoryStore: NodeStore {
     /// What a restart would find of a key.
     func durableRegister(_ key: Key) -> RegisterState { disk.registers[key] ?? .empty }
 
+    /// All registers as a restart would find them.
+    var durableRegisters: [Key: RegisterState] { disk.registers }
+
     /// All registers, for assertions.
     var registers: [Key: RegisterState] { live.registers }
 

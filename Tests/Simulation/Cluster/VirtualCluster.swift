@@ -65,7 +65,7 @@ package final class VirtualCluster {
     private var connections = NodePairs()
     /// When an end's last notice about another one arrives: notices stay in order.
     private var noticedMs: [Int: UInt64] = [:]
-    private var requests: [RequestPlace: Message] = [:]
+    private var requests: [RequestPlace: AskedRequest] = [:]
     private var spareOutputs: [NodeOutput] = []
     private var network: SplitMix64
     private var entropy: SplitMix64
@@ -91,6 +91,9 @@ package final class VirtualCluster {
 
     /// The true time as a wall clock shows it, in milliseconds since 1970.
     package var wallMs: UInt64 { nowMs + Self.wallOffsetMs }
+
+    /// A node's wall clock.
+    func wallMs(of index: Int) -> UInt64 { time(index).wallMs }
 
     /// The nodes; nil for one that is down.
     package var nodes: [Node<MemoryStore>?] { virtualNodes.map(\.node) }
@@ -281,7 +284,13 @@ package final class VirtualCluster {
         if case .request(let channel, let peer, let header, let message) = arrival, observer != nil, peer != .none,
             header.requestID != .oneWay
         {
-            requests[RequestPlace(channel: channel, request: header.requestID, node: index)] = message
+            let place = RequestPlace(channel: channel, request: header.requestID, node: index)
+            let arrival = (virtual.node?.ring?.epoch ?? .none, time(index).wallMs)
+            if requests[place]?.header == header {
+                requests[place]?.arrivals.append(arrival)
+            } else {
+                requests[place] = AskedRequest(header: header, message: message, arrivals: [arrival])
+            }
         }
         digest(index, arrival)
         input(index, arrival)

@@ -12,14 +12,26 @@ struct BallotsAreUsedOnce: Invariant {
     }
 
     private var uses: [Ballot: Use] = [:]
+    /// The highest ballot that each node has prepared with in its present run, and in those before.
+    private var highest: [Int: (present: Ballot, before: Ballot)] = [:]
 
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
         switch event {
+        case .started(let node):
+            let known = highest[node] ?? (.zero, .zero)
+            highest[node] = (.zero, max(known.present, known.before))
+            return nil
         case .sent(let node, _, .prepare(let prepare)):
-            use(prepare.ballot, prepare.key, nil, by: node, cluster)
+            let known = highest[node] ?? (.zero, .zero)
+            highest[node]?.present = max(known.present, prepare.ballot)
+            if prepare.ballot <= known.before {
+                return
+                    "n\(node + 1) prepares with \(Trace.ballot(prepare.ballot)), and has come to \(Trace.ballot(known.before)) in a run before"
+            }
+            return use(prepare.ballot, prepare.key, nil, by: node, cluster)
         case .sent(let node, _, .accept(let accept)):
-            use(accept.ballot, accept.key, accept.cell, by: node, cluster)
-        default: nil
+            return use(accept.ballot, accept.key, accept.cell, by: node, cluster)
+        default: return nil
         }
     }
 

@@ -15,8 +15,20 @@ enum Invariants {
     static func all() -> [any Invariant] {
         [
             BallotsAreUsedOnce(), RepliesAreDurable(), PromisesStay(), VersionsAreImmutable(), EpochsAreDecidedOnce(),
-            AmnesiacsAreSilent(),
+            AmnesiacsAreSilent(), EpochsMatch(), OldFramesAreRefused(), ConditionsArePromised(),
+            OnlyOldCellsAreDropped(),
+            CopiesAreOfMajorities(),
         ]
+    }
+}
+
+extension Message {
+    /// Whether a replica tells with it what it holds or has promised.
+    var isWordOfReplica: Bool {
+        switch self {
+        case .promise, .accepted, .replicaState, .refused, .rangePage, .replicaPage, .tree, .collected: true
+        default: false
+        }
     }
 }
 

@@ -10,18 +10,26 @@ struct RepliesAreDurable: Invariant {
 
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
         switch event {
-        case .applied(let node, .forget(let key)): forgotten.insert(NodeKey(node: node, key: key))
-        case .replied(let node, .prepare(let request), .promise(let state)):
+        case .applied(let node, .forget(let key)):
+            forgotten.insert(NodeKey(node: node, key: key))
+            return nil
+        case .replied(let node, let asked, let reply): return check(node, asked.message, reply, cluster)
+        default: return nil
+        }
+    }
+
+    private func check(_ node: Int, _ request: Message, _ reply: Message, _ cluster: VirtualCluster) -> String? {
+        switch (request, reply) {
+        case (.prepare(let request), .promise(let state)):
             return expect(state.promised, state.accepted, request.key, at: node, cluster, "promise")
-        case .replied(let node, .accept(let request), .accepted(let reply)):
+        case (.accept(let request), .accepted(let reply)):
             let accepted = AcceptedCell(ballot: request.ballot, cell: request.cell)
             let promised = reply.nextPromised ? request.next ?? request.ballot : request.ballot
             return expect(promised, accepted, request.key, at: node, cluster, "acceptance")
-        case .replied(let node, .replicaRead(let request), .replicaState(let state)):
+        case (.replicaRead(let request), .replicaState(let state)):
             return expect(.zero, state.accepted, request.key, at: node, cluster, "copy")
-        default: break
+        default: return nil
         }
-        return nil
     }
 
     private func expect(

@@ -5,6 +5,11 @@ package struct Failure: Sendable, Hashable, CustomStringConvertible {
     /// What was expected and what was found.
     package let detail: String
 
+    /// Whether clients alone could have noticed it.
+    package var isOfHistories: Bool {
+        !Invariants.all().contains { $0.name == check } && check != "wholeness"
+    }
+
     /// Both.
     package var description: String { "\(check): \(detail)" }
 }

@@ -113,3 +113,8 @@ extension Int {
     /// The id of the node at this place of a cluster.
     var nodeID: NodeID { NodeID(UInt64(self + 1)) }
 }
+
+extension NodeID {
+    /// The place of the node of this id in a cluster.
+    var index: Int { Int(rawValue) - 1 }
+}

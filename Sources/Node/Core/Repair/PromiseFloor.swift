@@ -1,4 +1,4 @@
-import Wire
+package import Wire
 
 /// A ballot that counts as promised for every key. It is set when promises were lost: at the ballot ceiling, which was
 /// durable before any promise near it was, so it stands above all that were ever given. It only ever rises.
@@ -46,7 +46,7 @@ extension Ballot {
     /// The ballot as far as a node has made it; zero for a floor. A floor stands as far ahead as ballot ceilings do, where no
     /// clock is yet: a clock that took it over would be ahead of all others, and end leases before their holders give them
     /// up. Who is refused by a floor waits until it has passed, or does without that replica.
-    var witnessed: Ballot { node == NodeID(.max) ? .zero : self }
+    package var witnessed: Ballot { node == NodeID(.max) ? .zero : self }
 }
 
 extension Node {

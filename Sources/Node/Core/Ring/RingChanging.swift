@@ -1,4 +1,4 @@
-import Wire
+package import Wire
 
 /// What a change of the ring waits for.
 enum RingStep {
@@ -236,7 +236,7 @@ struct RingChanging {
 extension Ring.Segment {
     /// Whether a node has to copy this stretch before the new set decides alone: it had no copy, or the new set is so much
     /// smaller than the old that a majority of it may have missed what a majority of the old one took.
-    func mustCopy(_ node: NodeID, _ old: RingLayout, _ new: RingLayout) -> Bool {
+    package func mustCopy(_ node: NodeID, _ old: RingLayout, _ new: RingLayout) -> Bool {
         guard let next, next.contains(node) else { return false }
         guard replicas.contains(node) else { return true }
         let kept = next.count { replicas.contains($0) }
