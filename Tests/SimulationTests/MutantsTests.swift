@@ -1,3 +1,4 @@
+import Foundation
 import NodeCore
 import Simulation
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import Simulation
+import Testing
 
 /// A register that starts unset, with compare-and-set, as in Jepsen's histories of etcd.
 struct ComparedRegister: SequentialModel {
