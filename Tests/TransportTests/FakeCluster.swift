@@ -327,6 +327,8 @@ final class FakeNode: ConnectionDelegate {
             return had == nil ? refusal(.unknownTopic) : .deleted
         case .produce(let request): return produced(request)
         case .fetch(let request): return fetched(request)
+        case .offsetRequest(let request): return found(request)
+        case .alterTopic(let request): return altered(request)
         default: return refusal(.invalid)
         }
     }
@@ -395,9 +397,47 @@ final class FakeNode: ConnectionDelegate {
             }
             batch.baseOffset = state.logs[request.partition]?.last?.endOffset ?? 0
             batch.epoch = 1
+            batch.appendedMs = UInt64(1)
             state.logs[request.partition, default: []].append(batch)
             state.producers[request.partition, default: [:]][batch.producerID] = ProducerPosition(of: batch)
             return .produced(Produced(baseOffset: batch.baseOffset))
+        }
+    }
+
+    private func found(_ request: OffsetRequest) -> Message {
+        store.state.withLock { state in
+            if let refusal = isPrimary(request.partition, state) { return refusal }
+            let log = state.logs[request.partition] ?? []
+            let first = state.firstOffsets[request.partition] ?? 0
+            let end = log.last?.endOffset ?? first
+            let offset =
+                switch request.query {
+                case .earliest: first
+                case .latest: end
+                case .last(let count): max(first, end - min(end, count))
+                case .offset(let offset): min(max(first, offset), end)
+                case .time(let ms): log.first { $0.appendedMs >= ms }?.baseOffset ?? end
+                }
+            return .offsetAnswer(
+                OffsetAnswer(
+                    epoch: state.epochs[request.partition] ?? 1, offset: offset, highWatermark: end, firstOffset: first,
+                    appendedMs: log.first { $0.endOffset > offset }?.appendedMs ?? 0))
+        }
+    }
+
+    private func altered(_ request: CreateTopic) -> Message {
+        store.state.withLock { state in
+            guard var topic = state.topics[request.name] else { return refusal(.unknownTopic) }
+            guard request.configuration.partitions >= topic.configuration.partitions else { return refusal(.invalid) }
+            topic.configuration = request.configuration
+            for index in UInt32(topic.partitions.count)..<request.configuration.partitions {
+                topic.partitions.append(
+                    PartitionInfo(
+                        index: index, epoch: 1, primary: id, replicas: [id], inSync: [id], firstOffset: 0,
+                        highWatermark: 0, bytes: 0))
+            }
+            state.topics[request.name] = topic
+            return .topics(Topics(topics: [described(topic, state)]))
         }
     }
 

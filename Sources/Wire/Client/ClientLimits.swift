@@ -34,6 +34,8 @@ enum ClientLimits {
     static let watchMs: UInt32 = 2_000
     /// Keys whose last version a watch remembers, so that nothing is told twice or backwards when another node goes on.
     static let watchedVersionsMax = 16_384
+    /// Members of one group that share its partitions: more than a topic has.
+    static let groupMembersMax = 2_000
     /// How often a consumer looks for partitions that it may take, and for a topic that does not exist yet, in
     /// milliseconds.
     static let claimMs: UInt64 = 1_000

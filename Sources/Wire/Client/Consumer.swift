@@ -21,21 +21,29 @@ public struct GroupConsumer: Sendable {
     public let group: String
     /// Where a partition begins that the group has never committed.
     public let start: StartPosition
+    /// What becomes of records that cannot be handled; nil to try for ever.
+    public let deadLetters: DeadLetterPolicy?
     /// Where it tells what it does.
     public let logger: Logger
 
     /// A member of a group; nothing happens before `run`.
-    public init(client: StormoClient, topic: String, group: String, start: StartPosition = .earliest, logger: Logger) {
+    public init(
+        client: StormoClient, topic: String, group: String, start: StartPosition = .earliest,
+        deadLetters: DeadLetterPolicy? = nil, logger: Logger
+    ) {
         self.client = client
         self.topic = topic
         self.group = group
         self.start = start
+        self.deadLetters = deadLetters
         self.logger = logger
     }
 
     /// Reads until the task is cancelled. `handle` gets the records of one partition in order (partitions run
     /// concurrently); their offsets are committed after it returns. When it throws, the same records come again after a
-    /// growing pause. Unreachable clusters are waited for. On cancellation the leases are given back.
+    /// growing pause; with `deadLetters` one by one, and those that fail too often are put aside. Members share the
+    /// partitions evenly; one that comes or goes only moves what has to move. Unreachable clusters are waited for. On
+    /// cancellation the leases are given back.
     public func run(_ handle: @escaping @Sendable ([PositionedRecord]) async throws -> Void) async throws {
         try await GroupReader(consumer: self).run(handle)
     }

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Synchronization
 import Wire
 import WireTransport
 
@@ -22,6 +23,16 @@ struct GroupReader: Sendable {
     /// Another member may hold the partition now.
     private struct LeaseLost: Error {}
 
+    /// The partitions that this member should have.
+    private final class Share: Sendable {
+        private let partitions = Mutex<Set<UInt32>>([])
+
+        var all: Set<UInt32> {
+            get { partitions.withLock { $0 } }
+            set { partitions.withLock { $0 = newValue } }
+        }
+    }
+
     /// What a member's loop hears of.
     private enum Event: Sendable {
         case timeToClaim
@@ -41,6 +52,8 @@ struct GroupReader: Sendable {
 
     /// Reads one life of the topic, until it is gone or the task is cancelled.
     private func read(_ topic: TopicInfo, _ handle: @escaping Handler) async {
+        let share = Share()
+        var members = GroupMembers(client: consumer.client, group: consumer.group, topic: topic.id, owner: owner)
         await withTaskGroup(of: Event.self) { group in
             var held: Set<UInt32> = []
             group.addTask { .timeToClaim }
@@ -53,12 +66,12 @@ struct GroupReader: Sendable {
                         group.cancelAll()
                         continue
                     }
-                    let assignment = GroupAssignment(partitions: UInt32(now.partitions.count), held: held)
-                    for partition in assignment.wanted {
+                    await update(share, &members, partitions: UInt32(now.partitions.count))
+                    for partition in share.all.subtracting(held).sorted() {
                         guard let lease = await take(PartitionID(topic: topic.id, index: partition)) else { continue }
                         held.insert(partition)
                         group.addTask {
-                            await read(partition, topic, lease, handle)
+                            await read(partition, topic, lease, share, handle)
                             return .ended(partition)
                         }
                     }
@@ -68,6 +81,20 @@ struct GroupReader: Sendable {
                     }
                 }
             }
+        }
+        // Leaving must happen although the task is cancelled.
+        await Task { [members] in await members.leave() }.value
+    }
+
+    /// Looks who else is there, and what this member should have.
+    private func update(_ share: Share, _ members: inout GroupMembers, partitions: UInt32) async {
+        do throws(ClientError) {
+            let living = try await members.meet()
+            let owners = try await members.owners(partitions: partitions)
+            share.all = GroupAssignment(partitions: partitions, members: living, owners: owners).share(of: owner)
+        } catch {
+            // The cluster is away: nothing new is known.
+            consumer.logger.debug("group '\(consumer.group)' could not be looked at: \(error)")
         }
     }
 
@@ -92,25 +119,31 @@ struct GroupReader: Sendable {
         }
     }
 
-    /// Reads one partition until its lease is lost, the topic is gone or the task is cancelled.
-    private func read(_ partition: UInt32, _ topic: TopicInfo, _ lease: PartitionLease, _ handle: @escaping Handler)
-        async
-    {
+    /// Reads one partition until its lease is lost, another member should have it, the topic is gone or the task is
+    /// cancelled.
+    private func read(
+        _ partition: UInt32, _ topic: TopicInfo, _ lease: PartitionLease, _ share: Share, _ handle: @escaping Handler
+    ) async {
         let source = PartitionSource(
             router: router, topic: topic.name, life: topic.id, partition: partition, logger: consumer.logger)
         var lease = lease
         let place = "partition \(partition) of '\(topic.name)' in group '\(consumer.group)'"
         consumer.logger.debug("took \(place) at offset \(lease.offset.map { "\($0)" } ?? "none")")
+        let isMine: @Sendable () -> Bool = { share.all.contains(partition) }
         do {
             var offset = try await begin(source, &lease)
-            while true {
+            while isMine() {
                 let from = offset
-                let found = try await holding(&lease) { try await source.read(from: from) }
+                guard let found = try await holding(&lease, { try await source.read(from: from, while: isMine) }) else {
+                    break
+                }
                 try await deliver(found.records, place, &lease, handle)
                 offset = found.nextOffset
                 guard await lease.commit(offset) else { throw LeaseLost() }
                 try Task.checkCancellation()
             }
+            consumer.logger.debug("gives up \(place)")
+            await lease.release()
         } catch is LeaseLost {
             consumer.logger.warning("lost \(place): another member reads it from the last commit")
         } catch {
@@ -132,7 +165,7 @@ struct GroupReader: Sendable {
         return offset
     }
 
-    /// Hands records to the handler until it takes them.
+    /// Hands records to the handler until it takes them, or until those that it cannot take are put aside.
     private func deliver(
         _ records: [PositionedRecord], _ place: String, _ lease: inout PartitionLease, _ handle: @escaping Handler
     ) async throws {
@@ -144,10 +177,49 @@ struct GroupReader: Sendable {
                 throw lost
             } catch {
                 try Task.checkCancellation()
+                if let policy = consumer.deadLetters {
+                    if records.count > 1 {
+                        // One by one: most of them are not to blame.
+                        for record in records { try await deliver([record], place, &lease, handle) }
+                        return
+                    }
+                    if let record = records.first, backoff.failures + 1 >= policy.attemptsMax {
+                        return try await putAside(record, policy, "\(error)", place, &lease)
+                    }
+                }
                 var random = SystemRandomNumberGenerator()
                 let pauseMs = backoff.pause(jitter: random.next())
                 consumer.logger.warning(
                     "handling \(records.count) records of \(place) failed, again in \(pauseMs) ms: \(error)")
+                try await holding(&lease) { try await Task.sleep(for: .milliseconds(pauseMs)) }
+            }
+        }
+    }
+
+    /// Publishes a record that cannot be handled to the dead letters' topic. It is passed over only when it is there.
+    private func putAside(
+        _ record: PositionedRecord, _ policy: DeadLetterPolicy, _ reason: String, _ place: String,
+        _ lease: inout PartitionLease
+    ) async throws {
+        let letter = DeadLetter(
+            topic: consumer.topic, position: record.position, group: consumer.group, attempts: policy.attemptsMax,
+            reason: reason)
+        let dead = letter.record(of: record.record)
+        var backoff = Backoff(pauseMs: ClientLimits.consumerPauseMs)
+        while true {
+            do {
+                try await holding(&lease) { _ = try await consumer.client.publish(policy.topic, [dead]) }
+                consumer.logger.error(
+                    "record \(record.position.offset) of \(place) went to '\(policy.topic)' after \(policy.attemptsMax) attempts: \(reason)"
+                )
+                return
+            } catch let lost as LeaseLost {
+                throw lost
+            } catch {
+                try Task.checkCancellation()
+                var random = SystemRandomNumberGenerator()
+                let pauseMs = backoff.pause(jitter: random.next())
+                consumer.logger.warning("'\(policy.topic)' takes no dead letter, again in \(pauseMs) ms: \(error)")
                 try await holding(&lease) { try await Task.sleep(for: .milliseconds(pauseMs)) }
             }
         }

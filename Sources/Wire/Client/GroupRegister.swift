@@ -79,6 +79,9 @@ public struct GroupRegister: Hashable, Sendable {
         .system("group/\(group)/\(partition.topic)/\(partition.index)")
     }
 
+    /// What the keys of a group and topic begin with.
+    static func key(group: String, topic: TopicID) -> Key { .system("group/\(group)/\(topic)/") }
+
     /// The group and partition that a key stands for; nil when it is no group's. A group's name may contain slashes.
     public static func parse(_ key: Key) -> (group: String, partition: PartitionID)? {
         guard key.bytes.starts(with: keyPrefix.bytes) else { return nil }

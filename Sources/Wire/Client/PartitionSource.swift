@@ -21,12 +21,16 @@ struct PartitionSource: Sendable {
         }
     }
 
-    /// Records from an offset on, at least one: waits for them, and for the cluster while it is away. Skips, and says
-    /// so, what retention has taken. Throws `Gone` and when the task is cancelled.
-    func read(from offset: Offset) async throws -> FetchedRecords {
+    /// Records from an offset on, at least one: waits for them, and for the cluster while it is away; nil as soon as they
+    /// are not wanted any more. Skips, and says so, what retention has taken. Throws `Gone` and when the task is
+    /// cancelled.
+    func read(
+        from offset: Offset, while isWanted: @Sendable () -> Bool = { true }
+    ) async throws -> FetchedRecords? {
         var offset = offset
         while true {
             try Task.checkCancellation()
+            guard isWanted() else { return nil }
             let from = offset
             let found = try await insist { () async throws(ClientError) -> FetchedRecords in
                 do throws(ClientError) { return try await fetch(from: from, waitMs: ClientLimits.pollMs) } catch {

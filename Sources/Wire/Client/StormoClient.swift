@@ -97,11 +97,16 @@ public final class StormoClient: Sendable {
     public func scanAll(prefix: String, max: Int = 100_000, keysOnly: Bool = false) async throws(ClientError)
         -> [ScanItem]
     {
+        try await scanAll(prefix: Array(prefix.utf8), max: max, keysOnly: keysOnly)
+    }
+
+    /// As above, for a prefix of bytes: keys of the system begin with one that is 0.
+    func scanAll(prefix: [UInt8], max: Int, keysOnly: Bool = false) async throws(ClientError) -> [ScanItem] {
         var items: [ScanItem] = []
         var after: [UInt8] = []
         while items.count < max {
             let page = try await scan(
-                prefix: Array(prefix.utf8), after: after, limit: WireLimits.scanItemsMax, keysOnly: keysOnly)
+                prefix: prefix, after: after, limit: WireLimits.scanItemsMax, keysOnly: keysOnly)
             items += page.items
             guard let next = page.resumeAfter else { break }
             after = next

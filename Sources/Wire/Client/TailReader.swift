@@ -82,7 +82,7 @@ struct TailReader: Sendable {
             var offset: Offset
             if let position { offset = position } else { offset = try await source.offset(of: start) }
             while true {
-                let found = try await source.read(from: offset)
+                guard let found = try await source.read(from: offset) else { continue }
                 offset = found.nextOffset
                 try await handle(found.records, RecordPosition(partition: partition, offset: offset))
             }
