@@ -5,9 +5,13 @@ import Wire
 struct ConditionsArePromised: Invariant {
     let name = "promised proposals"
 
+    /// Those that were looked at. What is sent again later, for a read or as a hint, is no proposal any more.
+    private var proposed: Set<Ballot> = []
+
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
         guard case .sent(let node, _, .accept(let accept)) = event, accept.ballot.node == node.nodeID,
             accept.cell.base != nil, accept.cell.version == accept.ballot, !accept.key.isLocal,
+            proposed.insert(accept.ballot).inserted,
             let ring = cluster.virtualNodes[node].node?.ring
         else { return nil }
         let token = accept.key.token

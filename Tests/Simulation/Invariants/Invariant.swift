@@ -17,7 +17,7 @@ enum Invariants {
             BallotsAreUsedOnce(), RepliesAreDurable(), PromisesStay(), VersionsAreImmutable(), EpochsAreDecidedOnce(),
             AmnesiacsAreSilent(), EpochsMatch(), OldFramesAreRefused(), ConditionsArePromised(),
             OnlyOldCellsAreDropped(),
-            CopiesAreOfMajorities(),
+            CopiesAreOfMajorities(), GivenUpIsGone(),
         ]
     }
 }

@@ -109,7 +109,8 @@ extension Simulator {
             return (
                 .scanRequest(
                     ScanRequest(
-                        prefix: Array("k\(scenario.seed)-".utf8), after: [], limit: 1_000, keysOnly: false)),
+                        prefix: Array("\(KeyFamily.register.letter)\(scenario.seed)-".utf8), after: [], limit: 1_000,
+                        keysOnly: false)),
                 .list, nil
             )
         case .acquire, .renew, .release:

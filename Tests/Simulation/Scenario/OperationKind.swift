@@ -1,3 +1,5 @@
+import Wire
+
 /// What a client may do.
 enum OperationKind: String, CaseIterable, Sendable {
     case get
@@ -35,6 +37,23 @@ enum KeyFamily: CaseIterable, Sendable {
     case register
     case lock
     case weak
+
+    /// What the names of its keys begin with.
+    var letter: Character {
+        switch self {
+        case .register: "k"
+        case .lock: "l"
+        case .weak: "w"
+        }
+    }
+}
+
+extension KeyFamily {
+    /// The family of a key of a scenario; nil for others.
+    init?(of key: Key) {
+        guard let family = Self.allCases.first(where: { key.bytes.first == $0.letter.asciiValue }) else { return nil }
+        self = family
+    }
 }
 
 /// An operation that a client has in mind; what it compares with shows when it is done.

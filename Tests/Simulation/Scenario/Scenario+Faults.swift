@@ -10,6 +10,10 @@ extension Scenario {
         for kind in FaultKind.allCases {
             if dice.chance(kind.changesRing ? ringShare : kind.loses ? share / 2 : share) { kinds.insert(kind) }
         }
+        if aim != .nothing {
+            kinds = aim.faults.always
+            for kind in aim.faults.maybe where dice.chance(0.4) { kinds.insert(kind) }
+        }
         if kinds.contains(where: { $0.changesRing }) { spares = dice.pick(1...2) }
         drawWeather(&dice)
         if kinds.contains(.aimedCrashes) {
@@ -26,6 +30,7 @@ extension Scenario {
         let round = limits.roundTimeoutMs
         for kind in FaultKind.allCases where kinds.contains(kind) {
             switch kind {
+            case .loss where aim == .promisedPaths || aim == .overwrites: weather.loss = dice.pick(0.1...0.35)
             case .loss: weather.loss = dice.chance(0.8) ? dice.pick(0.005...0.08) : dice.pick(0.08...0.3)
             case .delays:
                 weather.delayMs = 1...dice.pick(5...40)
@@ -35,6 +40,7 @@ extension Scenario {
                 weather.lateMs =
                     dice.chance(0.3) && limits.operationAgeMaxMs < 10_000
                     ? limits.operationAgeMaxMs / 2...limits.operationAgeMaxMs * 2 : round / 2...round * 4
+            case .duplicates where aim == .overwrites: weather.duplication = dice.pick(0.2...0.5)
             case .duplicates: weather.duplication = dice.pick(0.01...0.3)
             case .lateCopies:
                 weather.lateCopies = dice.pick(0.005...0.1)
@@ -70,7 +76,8 @@ extension Scenario {
         // The dice fall in the same way whether the kind is used or not.
         var own = Dice(seed: dice.number(), Self.faultDice)
         guard kinds.contains(kind) else { return }
-        let spanMs = own.pick(isDense ? 50...2_000 : 500...6_000 as ClosedRange<UInt64>)
+        let longestMs = hasShortGrace ? limits.graceMs * 2 : isDense ? 2_000 : 6_000
+        let spanMs = own.pick((isDense ? 50 : 500)...longestMs)
         let drift = Int64(limits.clockDriftMaxMs)
         for _ in 0..<own.pick(count) {
             let node = own.pick(0...allNodes - 1)

@@ -9,6 +9,8 @@ package struct Scenario: Sendable {
 
     /// One key, few operations, short pauses, and faults that come close together: what takes many steps just so.
     private(set) var isDense = false
+    /// What it is made for.
+    private(set) var aim = Aim.nothing
     /// Nodes of the first ring.
     var nodes = 3
     /// Nodes that are there and hold nothing at first.
@@ -57,6 +59,9 @@ package struct Scenario: Sendable {
         return scenario
     }
 
+    /// Whether tombstones are collected within the scenario.
+    var hasShortGrace: Bool { limits.graceMs < 10_000 }
+
     /// All nodes.
     var allNodes: Int { nodes + spares }
 
@@ -81,9 +86,15 @@ package struct Scenario: Sendable {
 
     private mutating func drawCluster() {
         var dice = Dice(seed: seed, Self.clusterDice)
-        isDense = dice.chance(0.5)
+        aim = dice.pick(Aim.weights) ?? .nothing
+        isDense = dice.chance(0.5) || aim != .nothing
         nodes = dice.pick([(3, weight: isDense ? 12 : 6), (4, weight: 2), (5, weight: 2)]) ?? 3
         limits.replicationFactor = dice.pick([(3, weight: 9), (5, weight: nodes), (2, weight: 1)]) ?? 3
+        if aim != .nothing {
+            // Who coordinates overwrites is no replica now and then: its own copy would know too much.
+            nodes = aim == .overwrites ? 4 : 3
+            limits.replicationFactor = 3
+        }
         limits.virtualNodes = isDense ? 2 : 8
         if dice.chance(0.6) || isDense {
             // Short times, so that what takes minutes in production happens in seconds.
@@ -116,13 +127,15 @@ package struct Scenario: Sendable {
         limits.treeTimeoutMs = dice.pick(300...2_000)
         limits.mendRetryPauseMaxMs = dice.pick(100...2_000)
         if dice.chance(0.6) { limits.repairIntervalMs = dice.pick(100...3_000) }
+        if aim == .collection { limits.repairIntervalMs = dice.pick(50...300) }
         if dice.chance(0.3) { limits.hintBytesMax = dice.pick(100...3_000) }
         if dice.chance(0.3) { limits.hintAgeMaxMs = dice.pick(200...3_000) }
-        if dice.chance(0.6) {
-            limits.operationAgeMaxMs = dice.pick(limits.operationTimeoutMs...1_200)
+        if dice.chance(0.6) || aim == .collection {
+            if aim == .collection { limits.operationTimeoutMs = 300 }
+            limits.operationAgeMaxMs = aim == .collection ? 300 : dice.pick(limits.operationTimeoutMs...1_200)
             // What an operation, a ballot promised beforehand and the longest way of a message take together.
             let leastMs = limits.operationAgeMaxMs * 2 + limits.operationTimeoutMs + limits.clockDriftMaxMs * 2
-            limits.graceMs = leastMs + dice.pick(0...1_500)
+            limits.graceMs = leastMs + dice.pick(0...(aim == .collection ? 200 : 1_500))
         }
     }
 
@@ -136,10 +149,10 @@ package struct Scenario: Sendable {
     private mutating func drawClients() {
         var dice = Dice(seed: seed, Self.clientDice)
         let registers = isDense ? 1 : dice.chance(0.8) ? dice.pick(1...3) : dice.pick(8...40)
-        keys[.register] = (0..<registers).map { "k\(seed)-\($0)" }
-        keys[.lock] = (0..<(isDense ? 1 : dice.pick(1...2))).map { "l\(seed)-\($0)" }
+        keys[.register] = (0..<registers).map { "\(KeyFamily.register.letter)\(seed)-\($0)" }
+        keys[.lock] = (0..<(isDense ? 1 : dice.pick(1...2))).map { "\(KeyFamily.lock.letter)\(seed)-\($0)" }
         leaseMs = limits.clockDriftMaxMs + dice.pick(10...600)
-        keys[.weak] = (0..<2).map { "w\(seed)-\($0)" }
+        keys[.weak] = (0..<2).map { "\(KeyFamily.weak.letter)\(seed)-\($0)" }
         var weights: [(OperationKind, weight: Int)] = []
         for kind in OperationKind.allCases {
             let isUsed = dice.chance(kind.family == .register ? (isDense ? 0.5 : 0.7) : (isDense ? 0.15 : 0.35))
@@ -147,10 +160,17 @@ package struct Scenario: Sendable {
             if isUsed || kind == .get { weights.append((kind, kind == .list ? 1 : weight)) }
         }
         if !weights.contains(where: { $0.0 != .get }) { weights.append((.put, 5)) }
-        clientsStay = dice.chance(0.3)
+        if let aimed = aim.operations { weights = aimed }
+        clientsStay = dice.chance(0.3) || aim == .promisedPaths
         let count = isDense ? dice.pick(1...5) : dice.pick(2...8)
         let operations = (isDense ? dice.pick(30...200) : dice.pick(200...800)) / count
-        let thinkMaxMs: UInt64 = dice.pick([(2, weight: 2), (20, weight: 2), (100, weight: 1)]) ?? 20
+        var thinkMaxMs: UInt64 = dice.pick([(2, weight: 2), (20, weight: 2), (100, weight: 1)]) ?? 20
+        // Where the grace period is short, it passes while the clients are about.
+        let spansGrace = dice.chance(0.5)
+        if aim == .promisedPaths || aim == .overwrites { thinkMaxMs = 3 }
+        if hasShortGrace, spansGrace && aim == .nothing || aim == .collection {
+            thinkMaxMs = limits.graceMs * 3 / UInt64(operations)
+        }
         let isImpatient = kinds.contains(.impatience)
         let patienceMs = isImpatient ? dice.pick(5...limits.operationTimeoutMs) : limits.operationTimeoutMs * 2
         clients = (0..<count).map { client in
@@ -173,7 +193,7 @@ extension Scenario: CustomStringConvertible {
         let kinds = kinds.map(\.rawValue).sorted().joined(separator: " ")
         let keys = keys.values.reduce(0) { $0 + $1.count }
         return
-            "scenario \(seed): \(isDense ? "dense, " : "")\(nodes)+\(spares) nodes, \(limits.replicationFactor) copies, \(keys) keys, "
+            "scenario \(seed): \(isDense ? "dense, " : "")\(aim == .nothing ? "" : "for \(aim), ")\(nodes)+\(spares) nodes, \(limits.replicationFactor) copies, \(keys) keys, "
             + "\(clients.count) clients with \(clients.reduce(0) { $0 + $1.count }) operations; drift \(limits.clockDriftMaxMs), "
             + "operations \(limits.operationTimeoutMs), age \(limits.operationAgeMaxMs), grace \(limits.graceMs), "
             + "repair \(limits.repairIntervalMs) ms; skews \(skewMs); \(weather); \(kinds)"
