@@ -16,7 +16,11 @@ enum Aim: Sendable {
     var faults: (always: Set<FaultKind>, maybe: [FaultKind]) {
         switch self {
         case .nothing: ([], [])
-        case .collection: ([], [.crashes, .twoWayCuts, .isolation, .loss, .lateCopies, .flaps, .clockJumps, .skew])
+        case .collection:
+            (
+                [],
+                [.crashes, .twoWayCuts, .isolation, .loss, .lateCopies, .flaps, .clockJumps, .skew, .damagedRegisters]
+            )
         case .promisedPaths: ([.loss, .delays], [.skew, .duplicates, .lateness])
         case .overwrites: ([.loss, .delays, .duplicates], [.lateCopies, .skew, .impatience])
         }

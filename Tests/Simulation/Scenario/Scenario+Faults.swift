@@ -30,7 +30,8 @@ extension Scenario {
         let round = limits.roundTimeoutMs
         for kind in FaultKind.allCases where kinds.contains(kind) {
             switch kind {
-            case .loss where aim == .promisedPaths || aim == .overwrites: weather.loss = dice.pick(0.1...0.35)
+            case .loss where aim == .promisedPaths: weather.loss = dice.pick(0.1...0.35)
+            case .loss where aim == .overwrites: weather.loss = dice.pick(0.25...0.4)
             case .loss: weather.loss = dice.chance(0.8) ? dice.pick(0.005...0.08) : dice.pick(0.08...0.3)
             case .delays:
                 weather.delayMs = 1...dice.pick(5...40)
@@ -40,7 +41,7 @@ extension Scenario {
                 weather.lateMs =
                     dice.chance(0.3) && limits.operationAgeMaxMs < 10_000
                     ? limits.operationAgeMaxMs / 2...limits.operationAgeMaxMs * 2 : round / 2...round * 4
-            case .duplicates where aim == .overwrites: weather.duplication = dice.pick(0.2...0.5)
+            case .duplicates where aim == .overwrites: weather.duplication = dice.pick(0.4...0.7)
             case .duplicates: weather.duplication = dice.pick(0.01...0.3)
             case .lateCopies:
                 weather.lateCopies = dice.pick(0.005...0.1)
@@ -73,10 +74,12 @@ extension Scenario {
         case .damagedRegisters: (count, lengthsMs) = (1...6, 1...1)
         default: return
         }
+        // Who is to miss a deletion and its grace period must be away for longer.
+        let isLong = aim == .collection && [.twoWayCuts, .isolation, .crashes].contains(kind)
         // The dice fall in the same way whether the kind is used or not.
         var own = Dice(seed: dice.number(), Self.faultDice)
         guard kinds.contains(kind) else { return }
-        let longestMs = hasShortGrace ? limits.graceMs * 2 : isDense ? 2_000 : 6_000
+        let longestMs = hasShortGrace ? limits.graceMs * (aim == .collection ? 4 : 2) : isDense ? 2_000 : 6_000
         let spanMs = own.pick((isDense ? 50 : 500)...longestMs)
         let drift = Int64(limits.clockDriftMaxMs)
         for _ in 0..<own.pick(count) {
@@ -85,8 +88,10 @@ extension Scenario {
                 ScriptedFault(
                     kind: kind, atMs: own.pick(0...spanMs),
                     // Short ones are the more interesting ones.
-                    forMs: own.chance(0.5)
-                        ? own.pick(lengthsMs) : own.pick(lengthsMs.lowerBound...max(lengthsMs.upperBound / 10, 1)),
+                    forMs: isLong
+                        ? own.pick(limits.graceMs / 2...limits.graceMs * 3)
+                        : own.chance(0.5)
+                            ? own.pick(lengthsMs) : own.pick(lengthsMs.lowerBound...max(lengthsMs.upperBound / 10, 1)),
                     node: node, other: (node + own.pick(1...allNodes - 1)) % allNodes,
                     amount: kind == .wildClocks
                         ? (own.chance(0.5) ? 1 : -1) * own.pick(drift * 2...drift * 2 + 3_000)

@@ -92,7 +92,7 @@ package struct Scenario: Sendable {
         limits.replicationFactor = dice.pick([(3, weight: 9), (5, weight: nodes), (2, weight: 1)]) ?? 3
         if aim != .nothing {
             // Who coordinates overwrites is no replica now and then: its own copy would know too much.
-            nodes = aim == .overwrites ? 4 : 3
+            nodes = aim == .overwrites ? 5 : 3
             limits.replicationFactor = 3
         }
         limits.virtualNodes = isDense ? 2 : 8
@@ -148,7 +148,7 @@ package struct Scenario: Sendable {
 
     private mutating func drawClients() {
         var dice = Dice(seed: seed, Self.clientDice)
-        let registers = isDense ? 1 : dice.chance(0.8) ? dice.pick(1...3) : dice.pick(8...40)
+        let registers = aim == .collection ? 8 : isDense ? 1 : dice.chance(0.8) ? dice.pick(1...3) : dice.pick(8...40)
         keys[.register] = (0..<registers).map { "\(KeyFamily.register.letter)\(seed)-\($0)" }
         keys[.lock] = (0..<(isDense ? 1 : dice.pick(1...2))).map { "\(KeyFamily.lock.letter)\(seed)-\($0)" }
         leaseMs = limits.clockDriftMaxMs + dice.pick(10...600)
@@ -162,14 +162,15 @@ package struct Scenario: Sendable {
         if !weights.contains(where: { $0.0 != .get }) { weights.append((.put, 5)) }
         if let aimed = aim.operations { weights = aimed }
         clientsStay = dice.chance(0.3) || aim == .promisedPaths
-        let count = isDense ? dice.pick(1...5) : dice.pick(2...8)
-        let operations = (isDense ? dice.pick(30...200) : dice.pick(200...800)) / count
+        let count = aim == .overwrites ? dice.pick(3...5) : isDense ? dice.pick(1...5) : dice.pick(2...8)
+        let isLong = aim == .overwrites || !isDense
+        let operations = (isLong ? dice.pick(200...800) : dice.pick(30...200)) / count
         var thinkMaxMs: UInt64 = dice.pick([(2, weight: 2), (20, weight: 2), (100, weight: 1)]) ?? 20
         // Where the grace period is short, it passes while the clients are about.
         let spansGrace = dice.chance(0.5)
         if aim == .promisedPaths || aim == .overwrites { thinkMaxMs = 3 }
         if hasShortGrace, spansGrace && aim == .nothing || aim == .collection {
-            thinkMaxMs = limits.graceMs * 3 / UInt64(operations)
+            thinkMaxMs = limits.graceMs * (aim == .collection ? 8 : 3) / UInt64(operations)
         }
         let isImpatient = kinds.contains(.impatience)
         let patienceMs = isImpatient ? dice.pick(5...limits.operationTimeoutMs) : limits.operationTimeoutMs * 2
