@@ -12,6 +12,7 @@ struct GivenUpIsGone: Invariant {
     }
 
     private var prepared: Set<Ballot> = []
+    private var proposals: Set<Ballot> = []
     private var proposed: [Value: Ballot] = [:]
     private var accepted: Set<Ballot> = []
     private var givenUp: Set<Ballot> = []
@@ -29,7 +30,9 @@ struct GivenUpIsGone: Invariant {
             let cell = accept.cell
             // Writes that one copy is enough for keep no such promise.
             guard accept.ballot.node == node.nodeID, cell.version == accept.ballot, cell.base == nil,
-                case .value(let bytes) = cell.content, KeyFamily(of: accept.key) != .weak
+                case .value(let bytes) = cell.content, KeyFamily(of: accept.key) != .weak,
+                // What is sent again for a read or as a hint is no proposal.
+                proposals.insert(cell.version).inserted
             else { return nil }
             let before = proposed.updateValue(cell.version, forKey: Value(key: accept.key, bytes: bytes))
             guard let before, before != cell.version, !prepared.contains(accept.ballot) else { return nil }
