@@ -66,6 +66,7 @@ import Wire
         #expect(
             node.core.repairBytesPerSecond == core.repairBytesPerSecond
                 && node.core.copyBytesPerSecond == core.copyBytesPerSecond
+                && node.core.copyKeysPerSecond == core.copyKeysPerSecond
                 && node.core.catchUpBytesPerSecond == core.catchUpBytesPerSecond)
         #expect(node.core.producerAgeMaxMs == core.producerAgeMaxMs)
         let shell = NodeConfiguration(
@@ -111,11 +112,13 @@ import Wire
     @Test func `what an operator sets reaches the core`() throws {
         let node = try node([
             "node.repair-interval": "0", "node.grace": "2h", "node.hint-age-max": "1h", "node.hint-bytes-max": "1MiB",
-            "node.copy-bytes-per-second": "1MiB", "node.clients-leave": "0", "node.drain": "5s",
+            "node.copy-bytes-per-second": "1MiB", "node.copy-keys-per-second": "500", "node.clients-leave": "0",
+            "node.drain": "5s",
         ])
         #expect(
             node.core.repairIntervalMs == 0 && node.core.graceMs == 7_200_000 && node.core.hintAgeMaxMs == 3_600_000)
         #expect(node.core.hintBytesMax == 1 << 20 && node.core.copyBytesPerSecond == 1 << 20)
+        #expect(node.core.copyKeysPerSecond == 500)
         #expect(node.clientsLeaveMs == 0 && node.drainTimeoutMs == 5_000)
     }
 

@@ -103,7 +103,9 @@ package struct CoreLimits: Sendable {
     package var copyKeysPerSecond = 10_000
     /// Registers that belong to others now and are dropped in one tick: all former owners drop theirs at the same time, and
     /// each is an entry of the journal and of the database. Nobody waits for it, so live traffic goes first.
-    package var clearKeysPerTick = 200
+    package var clearKeysPerTick = 50
+    /// Registers of a former time that a new owner drops in one tick before it copies: the change waits for it.
+    package var clearFirstKeysPerTick = 500
     /// Prefixes that one node watches for its clients.
     package var watchesMax = 1_024
     /// Requests that may wait for changes of one prefix.

@@ -47,6 +47,7 @@ extension NodeConfiguration {
         core.repairIntervalMs = try settings.value(NodeSettings.repairInterval)
         core.repairBytesPerSecond = try settings.value(NodeSettings.repairBytes)
         core.copyBytesPerSecond = try settings.value(NodeSettings.copyBytes)
+        core.copyKeysPerSecond = try settings.value(NodeSettings.copyKeys)
         core.catchUpBytesPerSecond = try settings.value(NodeSettings.catchUpBytes)
         core.producerAgeMaxMs = try settings.value(NodeSettings.producerAgeMax)
         core.graceMs = try settings.value(NodeSettings.grace)

@@ -101,6 +101,10 @@ enum NodeSettings {
     static let copyBytes = Setting.bytes(
         .node, "copy-bytes-per-second", default: "32MiB", in: (64 << 10)...(16 << 30),
         "Keys that the node copies in a second while the ring changes, so that callers keep their share of the disks.")
+    /// Speed of copying small keys.
+    static let copyKeys = Setting.integer(
+        .node, "copy-keys-per-second", default: 10_000, in: 1...10_000_000, unit: "keys",
+        "Keys that the node copies in a second, whatever their size, while the ring changes.")
     /// Speed at which topics' replicas catch up.
     static let catchUpBytes = Setting.bytes(
         .node, "catch-up-bytes-per-second", default: "64MiB", in: (64 << 10)...(16 << 30),
@@ -184,7 +188,8 @@ enum NodeSettings {
         cacheBytes.definition, cacheItems.definition,
         journalSegmentBytes.definition, memtableBytes.definition, backlogBytes.definition, operationsMax.definition,
         watchesMax.definition, hintBytesMax.definition, hintAgeMax.definition, hintsPerSecond.definition,
-        repairInterval.definition, repairBytes.definition, copyBytes.definition, catchUpBytes.definition,
+        repairInterval.definition, repairBytes.definition, copyBytes.definition, copyKeys.definition,
+        catchUpBytes.definition,
         grace.definition,
         operationTimeout.definition, roundTimeout.definition, readHedge.definition, clockDriftMax.definition,
         operationAgeMax.definition, inSyncTimeout.definition, producerAgeMax.definition, probeInterval.definition,

@@ -120,12 +120,12 @@ extension Node {
         copying = fresh
         muted = ring.next == nil ? [] : fresh.toClear
         // Most have nothing to clear: they are ready at once.
-        clear(keysMax: limits.clearKeysPerTick)
+        clear()
         recall()
     }
 
     mutating func tickCopying() {
-        if !copying.toClear.isEmpty { clear(keysMax: limits.clearKeysPerTick) }
+        clear()
         guard hasRecalled, ring?.next != nil, copying.toClear.isEmpty, copying.done < copying.segments.count,
             !copying.isAsking,
             copying.unsettled.isEmpty, time.monotonicMs >= copying.nextMs, store.readOnlyReason == nil,
@@ -135,9 +135,9 @@ extension Node {
     }
 
     /// Drops registers that belong to others, or are of a former time, a few at a time.
-    private mutating func clear(keysMax: Int) {
+    private mutating func clear() {
         guard !copying.toClear.isEmpty else { return }
-        var left = keysMax
+        var left = ring?.next == nil ? limits.clearKeysPerTick : limits.clearFirstKeysPerTick
         do throws(StoreError) {
             while let range = copying.toClear.first, left > 0 {
                 let page = try store.registers(
