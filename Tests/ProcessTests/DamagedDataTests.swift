@@ -44,11 +44,12 @@ extension ProcessTests {
                             1 << UInt8.random(in: 0..<8)
                     }
                 case .pagesSwapped:
-                    let last = file.count / Self.pageBytes - 1
-                    let (a, b) = (pages(file, last / 2), pages(file, last))
-                    let (first, second) = (file[a], file[b])
-                    file.replaceSubrange(a, with: second)
-                    file.replaceSubrange(b, with: first)
+                    for index in stride(from: 1, to: file.count / Self.pageBytes - 1, by: 2) {
+                        let (a, b) = (pages(file, index), pages(file, index + 1))
+                        let (first, second) = (file[a], file[b])
+                        file.replaceSubrange(a, with: second)
+                        file.replaceSubrange(b, with: first)
+                    }
                 }
                 try file.write(to: URL(fileURLWithPath: path))
             }

@@ -47,6 +47,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         return false
     }
 
+    /// Whether the other side has sent a whole message of the handshake.
+    var hasSpoken: Bool { handshakeBytes > 0 }
+
     // MARK: For the connection
 
     var socketBufferedBytes: Int {

@@ -92,7 +92,7 @@ package final class Listener: @unchecked Sendable {
 
     private func accept(_ channel: any Channel) throws {
         accepted += 1
-        if handshaking.count >= configuration.handshakesMax, let oldest = handshaking.min(by: { $0.key < $1.key }) {
+        if handshaking.count >= configuration.handshakesMax, let oldest = leastLikely {
             displaced += 1
             handshaking[oldest.key] = nil
             oldest.value.cut(.displaced(handshakesMax: configuration.handshakesMax))
@@ -103,6 +103,11 @@ package final class Listener: @unchecked Sendable {
         try channel.pipeline.syncOperations.addHandler(handler)
         handshaking[accepted] = handler
         if isClosed { channel.close(promise: nil) }
+    }
+
+    /// The oldest handshake of those who have not said a word, and of all when everybody has.
+    private var leastLikely: (key: UInt64, value: ConnectionHandler)? {
+        handshaking.filter { !$0.value.hasSpoken }.min { $0.key < $1.key } ?? handshaking.min { $0.key < $1.key }
     }
 
     fileprivate func admit(_ hello: Hello) -> ErrorMessage? {

@@ -23,8 +23,8 @@ package struct TransportConfiguration: Sendable {
     /// two for each other member.
     package var connectionsKeptForNodes = 256
     /// Accepted connections of one listener at a time that are in their handshake, or that wait for a refusal to leave.
-    /// One more ends the oldest of them: a peer needs a few round trips, so who is displaced is a stranger that says
-    /// nothing.
+    /// One more ends the oldest of those who have said nothing yet, or else the oldest: a peer speaks at once and needs a
+    /// few round trips, so who is displaced is a stranger.
     package var handshakesMax = 256
     /// Bytes that may wait for a peer to read them; one that lets more pile up is closed. Four of the largest frames.
     package var writeBufferBytesMax = 64 << 20
