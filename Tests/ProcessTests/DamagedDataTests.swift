@@ -212,5 +212,27 @@ extension ProcessTests {
                 return true
             }
         }
+
+        @Test func `a damaged node that was primary of a topic's partitions loses no record`() async throws {
+            try await TestCluster.with { cluster, client in
+                try await cluster.waitUntilWhole(client)
+                let load = Load(client)
+                try await load.progress(cluster, 100)
+                let primary = try #require(try await client.topic(Load.topic)?.partitions.first?.primary)
+                let index = try #require(
+                    client.cluster?.members.first { $0.identity.id == primary }?.identity.name.last?.wholeNumberValue)
+                try await cluster[index - 1].killNow()
+                try Data().write(to: URL(fileURLWithPath: "\(cluster.data(index - 1))/state.sqlite"))
+                try cluster.start(index - 1)
+                try await cluster.waitUntilWhole(client)
+                try await load.progress(cluster)
+                await load.stop()
+                try await load.expectNothingLost(client, cluster)
+                try await eventually("every partition has its three replicas in step", cluster.running) {
+                    let partitions = try await client.topic(Load.topic)?.partitions ?? []
+                    return !partitions.isEmpty && partitions.allSatisfy { $0.inSync.count == 3 }
+                }
+            }
+        }
     }
 }
