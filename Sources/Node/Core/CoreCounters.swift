@@ -102,6 +102,8 @@ package struct CoreCounters: Sendable {
     package internal(set) var recordsRetired: UInt64 = 0
     /// Publishes of batches that were there already.
     package internal(set) var duplicatesAnswered: UInt64 = 0
+    /// Partitions for which this node has said where their replicas should be.
+    package internal(set) var targetsSet: UInt64 = 0
     /// Batches refused that were not their producer's next.
     package internal(set) var sequenceGaps: UInt64 = 0
     /// Times a replica outside the in-sync set was shipped nothing since others had used what such replicas may have.
@@ -159,6 +161,7 @@ package struct CoreCounters: Sendable {
             .init(name: "resignations_total", value: resignations),
             .init(name: "logs_dropped_total", value: logsDropped),
             .init(name: "records_retired_total", value: recordsRetired),
+            .init(name: "partition_targets_set_total", value: targetsSet),
             .init(name: "publish_duplicates_total", value: duplicatesAnswered),
             .init(name: "publish_sequence_gaps_total", value: sequenceGaps),
             .init(name: "catch_ups_throttled_total", value: catchUpsThrottled),

@@ -144,6 +144,10 @@ package struct CoreLimits: Sendable {
     /// How long a node keeps a reign, in milliseconds, before it gives it to the replica that is meant to have it: one that
     /// comes and goes must not take it along each time.
     package var preferredPrimaryMs: UInt64 = 30_000
+    /// How often one node looks where the replicas of all partitions are, in milliseconds; 0 for never.
+    package var balanceIntervalMs: UInt64 = 10_000
+    /// Partitions whose replicas move at a time.
+    package var partitionMovesMax = 16
     /// A reign that was given away is not given away again for this time, in milliseconds.
     package var resignPauseMs: UInt64 = 5_000
     /// How often primaries look whether their topic still exists and how its records are kept, in milliseconds: so late

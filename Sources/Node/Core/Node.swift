@@ -62,6 +62,7 @@ package struct Node<Store: NodeStore> {
     var nextProcedure: UInt64 = 0
     var topicReviews = TopicReviews()
     var catchUpBudget = CatchUpBudget()
+    var balancing = Balancing()
 
     // Watch/
     var watches: [[UInt8]: Watch] = [:]
@@ -192,6 +193,7 @@ package struct Node<Store: NodeStore> {
         tickDisk()
         tickOperations()
         tickPartitions()
+        tickBalancing()
         tickFounding()
         tickSpreading()
         tickCopying()

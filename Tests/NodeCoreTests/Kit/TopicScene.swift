@@ -3,7 +3,7 @@ import Simulation
 import Testing
 import Wire
 
-/// Three nodes and a topic of one partition, and what its clients do.
+/// A cluster and a topic of one partition or more, and what its clients do.
 final class TopicScene {
     private struct NoTopic: Error {}
     private struct NotPublished: Error {}
@@ -14,10 +14,12 @@ final class TopicScene {
 
     var partition: PartitionID { PartitionID(topic: topic.id, index: 0) }
 
-    init(_ configuration: TopicConfiguration = TopicConfiguration(partitions: 1), limits: CoreLimits = CoreLimits())
-        throws
-    {
-        cluster = VirtualCluster(count: 3, limits: limits)
+    /// The first three nodes found the cluster.
+    init(
+        _ configuration: TopicConfiguration = TopicConfiguration(partitions: 1), nodes: Int = 3,
+        limits: CoreLimits = CoreLimits()
+    ) throws {
+        cluster = VirtualCluster(count: nodes, founders: 3, limits: limits)
         let cluster = cluster
         #expect(cluster.run(forMs: 5_000) { cluster.nodes.allSatisfy { $0?.ring != nil } })
         topic = TopicInfo(name: "", id: TopicID(0), configuration: configuration, partitions: [])
@@ -58,7 +60,7 @@ final class TopicScene {
     @discardableResult
     func publish(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0) throws -> Offset {
         for _ in 0..<40 {
-            for node in 0..<3 where cluster.nodes[node] != nil {
+            for node in cluster.nodes.indices where cluster.nodes[node] != nil {
                 if case .produced(let answer)? = try publish(values, producer: producer, sequence: sequence, at: node) {
                     return answer.baseOffset
                 }
@@ -72,7 +74,7 @@ final class TopicScene {
     func askPrimary(_ message: Message) -> Message? {
         var last: Message?
         for _ in 0..<40 {
-            for node in 0..<3 where cluster.nodes[node] != nil {
+            for node in cluster.nodes.indices where cluster.nodes[node] != nil {
                 last = ask(node, message)
                 if let last, !last.isRefusal { return last }
             }
@@ -89,6 +91,12 @@ final class TopicScene {
         return (values.map { String(decoding: $0.record.value, as: UTF8.self) }, answer.firstOffset)
     }
 
+    /// Every partition as the topic's description has it.
+    var partitions: [PartitionInfo] {
+        guard case .topics(let topics)? = ask(firstUp, .describeTopics(DescribeTopics(name: "t"))) else { return [] }
+        return topics.topics.first?.partitions ?? []
+    }
+
     /// Where something is.
     func find(_ query: OffsetQuery) -> OffsetAnswer? {
         guard
@@ -100,10 +108,7 @@ final class TopicScene {
 
     /// The node that is primary now.
     var primary: Int? {
-        guard case .topics(let topics)? = ask(firstUp, .describeTopics(DescribeTopics(name: "t"))),
-            let info = topics.topics.first?.partitions.first
-        else { return nil }
-        return Int(info.primary.rawValue) - 1
+        partitions.first.map { Int($0.primary.rawValue) - 1 }
     }
 
     private var firstUp: Int { cluster.nodes.firstIndex { $0 != nil } ?? 0 }

@@ -89,6 +89,8 @@ package struct Scenario: Sendable {
         aim = dice.pick(Aim.weights) ?? .nothing
         isDense = dice.chance(0.5) || aim != .nothing
         nodes = dice.pick([(3, weight: isDense ? 12 : 6), (4, weight: 2), (5, weight: 2)]) ?? 3
+        // There are no topics here.
+        limits.balanceIntervalMs = 0
         limits.replicationFactor = dice.pick([(3, weight: 9), (5, weight: nodes), (2, weight: 1)]) ?? 3
         if aim != .nothing {
             // Who coordinates overwrites is no replica now and then: its own copy would know too much.

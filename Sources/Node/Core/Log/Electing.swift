@@ -33,6 +33,7 @@ extension Node {
         let partition = touch(id)
         if partition.isPrimary {
             partition.nextReviewMs = 0
+            start(.read(.quorum), key: PartitionConfiguration.key(id), for: .partition(id, .refresh))
         } else {
             load(id)
         }
@@ -45,6 +46,7 @@ extension Node {
         case .load: loaded(partition, result)
         case .elect(let configuration): elected(partition, configuration, result)
         case .changeSet(let configuration): setChanged(partition, configuration, result)
+        case .refresh: refreshed(partition, result)
         case .nominate(let node): nominated(partition, node, result)
         case .discard: load(id)
         }

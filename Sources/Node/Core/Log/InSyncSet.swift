@@ -79,6 +79,23 @@ extension Node {
         }
     }
 
+    /// The configuration was read: another node has said where the replicas should be, or has taken the reign.
+    mutating func refreshed(_ partition: Partition, _ result: OperationResult) {
+        guard let primary = partition.primary, case .read(let accepted?) = result,
+            case .value(let bytes) = accepted.cell.content, let present = PartitionConfiguration(bytes)
+        else { return }
+        guard present.epoch == primary.epoch, present.primary == identity.id else {
+            if present.epoch >= primary.epoch {
+                stepDown(
+                    partition.id, because: "\(name(of: present.primary)) is primary of epoch \(present.epoch)")
+            }
+            return
+        }
+        // A version that is known to have changed settles what compared with the former one.
+        guard !primary.isChanging, accepted.cell.version > primary.version else { return }
+        settle(partition, primary, present, version: accepted.cell.version)
+    }
+
     private mutating func settle(
         _ partition: Partition, _ primary: Primary, _ configuration: PartitionConfiguration, version: Ballot
     ) {
@@ -137,7 +154,9 @@ extension Node {
     private mutating func restOnPreferred(_ partition: Partition, _ primary: Primary) {
         guard let preferred = primary.configuration.wanted.first, preferred != identity.id, primary.isReady,
             primary.configuration.inSync.contains(where: { $0.node == preferred }),
-            time.monotonicMs >= primary.reignBeganMs + limits.preferredPrimaryMs,
+            // Who has to go does not wait.
+            !primary.configuration.wanted.contains(identity.id)
+                || time.monotonicMs >= primary.reignBeganMs + limits.preferredPrimaryMs,
             time.monotonicMs >= partition.nextResignMs, state(of: preferred) == .alive
         else {
             primary.isHandingOver = false

@@ -7,6 +7,8 @@ enum PartitionStep: Hashable {
     case load
     /// To become primary under a configuration.
     case elect(PartitionConfiguration)
+    /// To read the configuration, as primary: another node has changed it.
+    case refresh
     /// To change the sets, as primary.
     case changeSet(PartitionConfiguration)
     /// To name another replica as the one that should be primary.

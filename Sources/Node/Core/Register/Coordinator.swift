@@ -479,6 +479,7 @@ extension Node {
         case .partition(let partition, let step): partitionStepDone(partition, step, result)
         case .topic(let procedure, let step): topicStepDone(procedure, step, result)
         case .topicReview(let topic): topicReviewed(topic, result)
+        case .balance(let step): balanceStepDone(step, result)
         case .ring(let step): ringStepDone(step, result)
         case .copyPage(let purpose, let run): copyPageGathered(purpose, run, result)
         case .copyKey(let purpose, let run, let key): copyKeySettled(purpose, run, key, result)

@@ -13,6 +13,8 @@ enum OperationOrigin {
     case topic(ProcedureID, step: Int)
     /// A topic whose partitions are led here, and that may be gone.
     case topicReview(TopicID)
+    /// Where the replicas of partitions are, and where they should be.
+    case balance(Balancing.Step)
     /// A change of the ring.
     case ring(RingStep)
     /// A page that is copied, of a run of the copying.
