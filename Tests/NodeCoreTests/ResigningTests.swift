@@ -53,4 +53,15 @@ import Wire
         #expect(try scene.publish(["c"]) == 2)
         #expect(try scene.fetched(from: 0)?.values == ["a", "b", "c"])
     }
+
+    @Test func aNodeThatIsAboutToStopGivesItsReignsAway() throws {
+        let scene = try TopicScene()
+        try scene.publish(["a"])
+        let primary = try #require(scene.primary)
+        scene.cluster.input(primary, .leaving)
+        #expect(scene.cluster.run(forMs: 3_000) { scene.cluster.nodes[primary]?.leadsWithOthers == false })
+        #expect(scene.cluster.run(forMs: 3_000) { (scene.primary ?? primary) != primary })
+        #expect(try scene.publish(["b"]) == 1)
+        #expect(scene.cluster.nodes[primary]?.leadsWithOthers == false, "it takes none back")
+    }
 }

@@ -32,6 +32,11 @@ extension Node {
         ]
     }
 
+    /// Whether this node leads partitions that another one could lead.
+    package var leadsWithOthers: Bool {
+        partitionOrder.contains { partitions[$0]?.primary.map { $0.configuration.inSync.count > 1 } ?? false }
+    }
+
     /// Whether requests are being worked on. What is done behind the scenes goes on after a restart.
     package var isBusy: Bool { operations.count > lingering + hints.inFlight + comparing.inFlight || gate.count > 0 }
 

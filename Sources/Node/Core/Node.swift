@@ -63,6 +63,8 @@ package struct Node<Store: NodeStore> {
     var topicReviews = TopicReviews()
     var catchUpBudget = CatchUpBudget()
     var balancing = Balancing()
+    /// Set when the node is about to stop.
+    var isLeaving = false
 
     // Watch/
     var watches: [[UInt8]: Watch] = [:]
@@ -163,6 +165,8 @@ package struct Node<Store: NodeStore> {
             gate.advance(to: sequence)
             ceiling.durable(upTo: sequence)
             resumeHeld()
+        case .leaving:
+            isLeaving = true
         case .tick:
             tick()
         }

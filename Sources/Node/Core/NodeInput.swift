@@ -41,6 +41,8 @@ package enum NodeInput: Sendable {
     case channelClosed(ChannelID)
     /// Everything up to an entry of the journal is durable.
     case durable(JournalSequence)
+    /// The node is about to stop: it gives its reigns to others.
+    case leaving
     /// Time has passed. Due every 10 ms.
     case tick
 }

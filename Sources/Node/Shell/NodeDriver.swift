@@ -86,6 +86,9 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     func leave() {
         eventLoop.assertInEventLoop()
         isDraining = true
+        // Whoever is to lead next is named before anybody has to find out.
+        handle(.leaving)
+        handle(.tick)
         gossip(.leave)
         for link in controlLinks.values { link.connection?.flush() }
         for connection in channels.values where connection.purpose == .client {
@@ -105,7 +108,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     var hasClients: Bool { channels.values.contains { $0.purpose == .client } }
 
     /// Whether requests are being worked on.
-    var isBusy: Bool { core.isBusy }
+    var isBusy: Bool { core.isBusy || core.leadsWithOthers }
 
     /// Stops all timers and links; nothing is handled afterwards.
     func stop() {

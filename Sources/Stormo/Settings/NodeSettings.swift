@@ -109,6 +109,18 @@ enum NodeSettings {
     static let catchUpBytes = Setting.bytes(
         .node, "catch-up-bytes-per-second", default: "64MiB", in: (64 << 10)...(16 << 30),
         "Records that the node ships in a second to replicas that lag, so that callers keep their share of the disks.")
+    /// How many partitions move at once.
+    static let partitionMovesMax = Setting.integer(
+        .node, "partition-moves-max", default: 16, in: 1...10_000, unit: "partitions",
+        "Partitions of topics whose replicas move at a time when nodes join, leave or are replaced.")
+    /// How often the spread of partitions is looked at.
+    static let balanceInterval = Setting.duration(
+        .node, "balance-interval", default: "10s", in: 100...86_400_000,
+        "How often one node looks whether the replicas of all partitions are where they should be.")
+    /// How often topics are looked at.
+    static let topicReview = Setting.duration(
+        .node, "topic-review", default: "10s", in: 100...86_400_000,
+        "How often primaries let go of records that are past their time, and learn that a topic is kept in another way.")
     /// How long tombstones stay.
     static let grace = Setting.duration(
         .node, "grace", default: "1d", in: 2_000...(365 * 86_400_000),
@@ -189,7 +201,7 @@ enum NodeSettings {
         journalSegmentBytes.definition, memtableBytes.definition, backlogBytes.definition, operationsMax.definition,
         watchesMax.definition, hintBytesMax.definition, hintAgeMax.definition, hintsPerSecond.definition,
         repairInterval.definition, repairBytes.definition, copyBytes.definition, copyKeys.definition,
-        catchUpBytes.definition,
+        catchUpBytes.definition, partitionMovesMax.definition, balanceInterval.definition, topicReview.definition,
         grace.definition,
         operationTimeout.definition, roundTimeout.definition, readHedge.definition, clockDriftMax.definition,
         operationAgeMax.definition, inSyncTimeout.definition, producerAgeMax.definition, probeInterval.definition,

@@ -335,7 +335,8 @@ package final class VirtualCluster {
             wallMs: UInt64(Int64(nowMs + Self.wallOffsetMs) + virtualNodes[index].skewMs), monotonicMs: nowMs)
     }
 
-    private func input(_ index: Int, _ arrival: NodeInput) {
+    /// Something happens to a node that is up.
+    package func input(_ index: Int, _ arrival: NodeInput) {
         let virtual = virtualNodes[index]
         guard virtual.isUp else { return }
         let before = virtual.store.applied

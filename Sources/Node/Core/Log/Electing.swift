@@ -93,6 +93,7 @@ extension Node {
     /// living members of the in-sync set. Never without the log that the set knows: that would be an unclean election.
     private func mayLead(_ partition: Partition, _ configuration: PartitionConfiguration) -> Bool {
         guard configuration.inSync.contains(ownMember(partition, configuration)) else { return false }
+        guard !isLeaving else { return false }
         if configuration.primary == identity.id { return store.readOnlyReason == nil }
         guard isGone(configuration.primary) else {
             partition.leaderlessSinceMs = nil

@@ -159,12 +159,18 @@ extension Node {
                 || time.monotonicMs >= primary.reignBeganMs + limits.preferredPrimaryMs,
             time.monotonicMs >= partition.nextResignMs, state(of: preferred) == .alive
         else {
-            primary.isHandingOver = false
+            primary.isHandingOver = isLeaving
             return
         }
-        // Publishes that come now wait at their clients; those that are under way are answered first.
+        handOver(
+            partition, primary, to: preferred, because: "\(name(of: preferred)) should have the reign and can take it")
+    }
+
+    /// Gives the reign away without leaving a publish in doubt: those that come now wait at their clients, and those that
+    /// are under way are answered first.
+    mutating func handOver(_ partition: Partition, _ primary: Primary, to node: NodeID?, because reason: String) {
         primary.isHandingOver = true
         guard primary.produces.isEmpty else { return }
-        resign(partition, to: preferred, because: "\(name(of: preferred)) should have the reign and can take it")
+        resign(partition, to: node, because: reason)
     }
 }

@@ -129,6 +129,7 @@ extension Node {
         for index in primary.followers.indices { tickFollower(partition, primary, index) }
         reviewInSyncSet(partition, primary)
         if store.readOnlyReason != nil { resign(partition, because: "its disk takes no writes") }
+        if isLeaving { handOver(partition, primary, to: nil, because: "\(identity.name) is going down") }
         guard partition.isPrimary else { return }
         reviewTopic(of: partition, primary)
     }
