@@ -107,6 +107,8 @@ final class FakeStore: Sendable {
         /// The last batch of each producer.
         var producers: [PartitionID: [UInt64: ProducerPosition]] = [:]
         var epochs: [PartitionID: LogEpoch] = [:]
+        /// How long ago batches that are published were appended.
+        var appendedMsAgo: UInt64 = 0
         var doubted: [NodeID] = []
         /// Nodes that have left: id, name, address.
         var gone: [(NodeID, String, String)] = []
@@ -397,7 +399,7 @@ final class FakeNode: ConnectionDelegate {
             }
             batch.baseOffset = state.logs[request.partition]?.last?.endOffset ?? 0
             batch.epoch = 1
-            batch.appendedMs = UInt64(1)
+            batch.appendedMs = ClientClock.physicalMs() - state.appendedMsAgo
             state.logs[request.partition, default: []].append(batch)
             state.producers[request.partition, default: [:]][batch.producerID] = ProducerPosition(of: batch)
             return .produced(Produced(baseOffset: batch.baseOffset))
@@ -409,13 +411,13 @@ final class FakeNode: ConnectionDelegate {
             if let refusal = isPrimary(request.partition, state) { return refusal }
             let log = state.logs[request.partition] ?? []
             let first = state.firstOffsets[request.partition] ?? 0
-            let end = log.last?.endOffset ?? first
-            let offset =
+            let end = max(first, log.last?.endOffset ?? 0)
+            let offset: Offset =
                 switch request.query {
                 case .earliest: first
                 case .latest: end
+                case .offset(let wanted): min(max(first, wanted), end)
                 case .last(let count): max(first, end - min(end, count))
-                case .offset(let offset): min(max(first, offset), end)
                 case .time(let ms): log.first { $0.appendedMs >= ms }?.baseOffset ?? end
                 }
             return .offsetAnswer(

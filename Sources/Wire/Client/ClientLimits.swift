@@ -44,4 +44,10 @@ enum ClientLimits {
     /// How much longer than its end a lease of another member is respected, in milliseconds: two clocks may be that far
     /// apart.
     static let leaseMarginMs: UInt64 = 500
+    /// Partitions whose primaries are asked at once how far a group is behind: more would only wait in their queues.
+    static let lagQuestionsMax = 64
+    /// Positions of groups that a listing looks at: ten thousand groups with ten partitions each.
+    static let groupRegistersMax = 100_000
+    /// Tries of setting a group's position while its members commit.
+    static let seekAttemptsMax = 16
 }

@@ -51,14 +51,17 @@ final class Publisher: Sendable {
         self.directory = directory
     }
 
-    /// See `StormoClient.publish`.
-    func publish(_ topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
+    /// See `StormoClient.publish`; `configuration` is that of a topic made on first use, nil for topics that must exist.
+    func publish(
+        _ topic: String, _ records: [Record], creating configuration: TopicConfiguration?
+    ) async throws(ClientError) -> [RecordPosition] {
         guard !records.isEmpty else { return [] }
         for record in records { try Self.check(record) }
         let deadline = NIODeadline.now() + .milliseconds(Int64(engine.configuration.publishTimeoutMs))
-        guard let info = try await directory.info(topic, creating: TopicConfiguration()), !info.partitions.isEmpty
-        else {
-            throw .refused(.unknownTopic, "topic '\(topic)' does not exist and could not be made")
+        guard let info = try await directory.info(topic, creating: configuration), !info.partitions.isEmpty else {
+            throw .refused(
+                .unknownTopic,
+                "topic '\(topic)' does not exist\(configuration == nil ? "" : " and could not be made")")
         }
         let result: Result<[RecordPosition], ClientError> = await withCheckedContinuation { continuation in
             enqueue(Call(count: records.count, continuation: continuation), records, info, deadline)

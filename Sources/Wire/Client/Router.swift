@@ -71,8 +71,10 @@ final class Router: Sendable {
 
     func deleteTopic(_ name: String) async throws(ClientError) { try await topicDirectory.delete(name) }
 
-    func publish(_ topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
-        try await publisher.publish(topic, records)
+    func publish(
+        _ topic: String, _ records: [Record], creating configuration: TopicConfiguration?
+    ) async throws(ClientError) -> [RecordPosition] {
+        try await publisher.publish(topic, records, creating: configuration)
     }
 
     func find(

@@ -156,8 +156,11 @@ public final class StormoClient: Sendable {
         try await router.alterTopic(name, configuration)
     }
 
-    /// Deletes a topic with all its records; nothing when it does not exist.
-    public func deleteTopic(_ name: String) async throws(ClientError) { try await router.deleteTopic(name) }
+    /// Deletes a topic with all its records, and what groups remember of it; nothing when it does not exist.
+    public func deleteTopic(_ name: String) async throws(ClientError) {
+        try await router.deleteTopic(name)
+        await GroupDirectory(client: self).forgetFormerLives(of: name)
+    }
 
     /// Appends records to a topic (made on first use), each to the partition of its key's hash, those without a key
     /// spread over all. Batches what other callers publish at the same time. Returns when all are durable on the
@@ -167,15 +170,23 @@ public final class StormoClient: Sendable {
     /// `outcomeUnknown`, and publishing again may give a duplicate.
     @discardableResult
     public func publish(_ topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
-        try await router.publish(topic, records)
+        try await router.publish(topic, records, creating: TopicConfiguration())
+    }
+
+    /// The same for a topic that exists; throws `refused(.unknownTopic)` when it does not.
+    @discardableResult
+    public func publish(toExisting topic: String, _ records: [Record]) async throws(ClientError) -> [RecordPosition] {
+        try await router.publish(topic, records, creating: nil)
     }
 
     /// Records of one partition from `offset` on, waiting up to `waitMs` when there are none yet. `Offset.max` asks for
-    /// the present end.
+    /// the present end. With `life`, a topic that was made anew under the name is refused as unknown.
     public func fetch(
-        _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int = 1 << 20, waitMs: UInt32 = 0
+        _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int = 1 << 20, waitMs: UInt32 = 0,
+        life: TopicID? = nil
     ) async throws(ClientError) -> FetchedRecords {
-        try await router.fetch(topic, partition: partition, offset: offset, bytesMax: bytesMax, waitMs: waitMs)
+        try await router.fetch(
+            topic, partition: partition, offset: offset, bytesMax: bytesMax, waitMs: waitMs, life: life)
     }
 
     /// Where something is in one partition: its first record, its end, a time, or so many records before the end.
