@@ -249,6 +249,28 @@ import Wire
         await cluster.stop()
     }
 
+    @Test func aDeletionInsistsWhilePositionsChange() async throws {
+        let cluster = try await FakeCluster.start(1)
+        let topic = cluster.store.makeTopic("t", partitions: 2)
+        try await cluster.withClient { client in
+            for partition in 0..<2 as Range<UInt32> { try await put(client, "g", topic, partition, offset: 1) }
+            let left = Mutex(3)
+            cluster.nodes[0].script { message in
+                guard case .writeRequest(let request) = message, case .delete = request.change else { return nil }
+                let isRefused = left.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+                guard isRefused else { return nil }
+                return .answer(
+                    .writeAnswer(WriteAnswer(applied: false, version: nil, expiryMs: nil, current: nil)))
+            }
+            #expect(try await client.deleteGroup("g") == .deleted(partitions: 2))
+            #expect(try await client.groups().isEmpty)
+        }
+        await cluster.stop()
+    }
+
     @Test func aTopicTakesThePositionsInItAlong() async throws {
         let cluster = try await FakeCluster.start(1)
         let topic = cluster.store.makeTopic("t", partitions: 1)

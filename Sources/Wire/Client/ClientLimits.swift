@@ -48,6 +48,6 @@ enum ClientLimits {
     static let lagQuestionsMax = 64
     /// Positions of groups that a listing looks at: ten thousand groups with ten partitions each.
     static let groupRegistersMax = 100_000
-    /// Tries of setting a group's position while its members commit.
+    /// Tries of setting or deleting a group's positions while its members commit.
     static let seekAttemptsMax = 16
 }

@@ -156,19 +156,21 @@ struct GroupDirectory: Sendable {
     /// See `StormoClient.deleteGroup`.
     func delete(_ name: String, isForced: Bool) async throws(ClientError) -> GroupDeletion {
         try Self.check(name)
-        let registers = try await registers(ofGroup: name)
-        let nowMs = client.router.nowMs
-        let members = Set(registers.filter { $0.register.isHeld(atMs: nowMs) }.map(\.register.owner))
-        guard isForced || members.isEmpty else { return .inUse(members: members.sorted()) }
-        for found in registers {
-            let answer = try await client.delete(found.key, if: isForced ? .none : .version(found.version))
-            // Taken, or deleted by somebody else, since it was looked at.
-            if !answer.applied, case .value(let bytes)? = answer.current?.content {
-                let owner = (try? GroupRegister(bytes))?.owner ?? ""
-                return .inUse(members: [owner])
+        var deleted: Set<Key> = []
+        for _ in 0..<ClientLimits.seekAttemptsMax {
+            let registers = try await registers(ofGroup: name)
+            guard !registers.isEmpty else { return .deleted(partitions: deleted.count) }
+            let nowMs = client.router.nowMs
+            let members = Set(registers.filter { $0.register.isHeld(atMs: nowMs) }.map(\.register.owner))
+            guard isForced || members.isEmpty else { return .inUse(members: members.sorted()) }
+            for found in registers {
+                let answer = try await client.delete(found.key, if: isForced ? .none : .version(found.version))
+                if answer.applied { deleted.insert(found.key) }
             }
+            // Forced, a member that is left may begin anew at once: that is a group of its own.
+            if isForced || deleted.count == registers.count { return .deleted(partitions: deleted.count) }
         }
-        return .deleted(partitions: registers.count)
+        throw .overloaded("others keep changing the positions of group '\(name)'")
     }
 
     /// Deletes the registers of former lives of a topic. Nobody waits for it: what is left is not shown, and goes when the

@@ -103,6 +103,6 @@ public struct GroupPartition: Hashable, Sendable {
 public enum GroupDeletion: Hashable, Sendable {
     /// It is gone; so many partitions had a position.
     case deleted(partitions: Int)
-    /// These members read for it; nothing was deleted, or not all when one of them has just begun.
+    /// These members read for it: nothing was deleted, or only a part when one of them has just begun.
     case inUse(members: [String])
 }
