@@ -24,7 +24,15 @@ package struct GatewayLimits: Sendable, Hashable {
     package var streamLingerMs: UInt64 = 30_000
     /// Open watches: each holds a request at a node.
     package var watchersMax = 256
-    /// How often a silent watch looks whether its client is still there, in ms.
+    /// Partitions that all streams of topics follow together: each holds a request at a node.
+    package var topicStreamPartitionsMax = 4_096
+    /// Bytes of batches in one answer to a stream of a topic: what one client may hold in memory for each partition.
+    package var topicStreamBytesMax = 256 << 10
+    /// How long a stream's request for records waits for some, in ms.
+    package var topicStreamWaitMs: UInt32 = 10_000
+    /// After how many of the pauses of a stream of a topic it looks whether partitions were added.
+    package var topicStreamReviewPauses: UInt64 = 5
+    /// How often a silent watch, or who waits for records, looks whether its client is still there, in ms.
     package var watchPauseMs: UInt64 = 1_000
     /// Items of a page when the request does not say.
     package var pageDefault = 100

@@ -20,6 +20,7 @@ final class GatewayServices: Sendable {
     let signIns: Mutex<SignInLimiter>
     let files: StaticFiles
     let watchers = WatcherCount()
+    let topicStreams = WatcherCount()
     /// Milliseconds by which attempts to sign in are counted, never going back.
     let steadyMs: @Sendable () -> Int64
     let logger: Logger
@@ -63,7 +64,9 @@ final class GatewayServices: Sendable {
     /// All calls of the HTTP contract that this gateway answers.
     var routes: [Route] {
         ServiceRoutes(services: self).routes + SessionRoutes(services: self).routes + KeyRoutes(services: self).routes
-            + LockRoutes(services: self).routes + RingRoutes(services: self).routes + FleetRoutes(services: self).routes
+            + LockRoutes(services: self).routes + RingRoutes(services: self).routes
+            + TopicRoutes(services: self).routes + RecordRoutes(services: self).routes
+            + GroupRoutes(services: self).routes + FleetRoutes(services: self).routes
             + EnergyRoutes(services: self).routes + NotificationRoutes(services: self).routes
             + SilenceRoutes(services: self).routes + WatchRoutes(services: self).routes
             + PageRoutes(services: self).routes

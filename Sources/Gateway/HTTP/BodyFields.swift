@@ -1,3 +1,5 @@
+import Wire
+
 /// Reads the members of a JSON object and keeps a list of all that are missing or wrong, so that whoever sent it can
 /// mend it in one go.
 struct BodyFields {
@@ -19,14 +21,24 @@ struct BodyFields {
         self.init(object, path: "")
     }
 
-    private init(_ object: JSONObject, path: String) {
+    /// Reads an object within a body; `path` stands before the names of its members in what is told.
+    init(_ object: JSONObject, path: String) {
         self.object = object
         self.path = path
     }
 
+    /// How many problems are told: who sends more has another one.
+    private static let errorsMax = 100
+
     /// Notes a problem of a member.
     mutating func add(_ name: String, _ detail: String) {
+        guard errors.count < Self.errorsMax else { return }
         errors.append(FieldError(field: path + name, detail: detail))
+    }
+
+    /// Notes the problems of an object within this one.
+    mutating func addErrors(of fields: BodyFields) {
+        errors += fields.errors.prefix(Self.errorsMax - errors.count)
     }
 
     /// Throws when anything was wrong.
@@ -71,6 +83,35 @@ struct BodyFields {
         return double
     }
 
+    /// A whole number within a range.
+    mutating func whole(_ name: String, _ range: ClosedRange<Int>) -> Int? {
+        guard let number = number(name) else { return nil }
+        guard number.rounded() == number, number >= Double(range.lowerBound), number <= Double(range.upperBound) else {
+            add(name, "expected a whole number from \(range.lowerBound) to \(range.upperBound), found \(number)")
+            return nil
+        }
+        return Int(number)
+    }
+
+    /// A moment in RFC 3339 or in seconds since 1970 (fractions too), as milliseconds since 1970.
+    mutating func time(_ name: String) -> UInt64? {
+        let found: UInt64? = member(name, "RFC 3339 with an offset, or seconds since 1970") {
+            switch $0 {
+            case .string(let text): return Timestamp.milliseconds(rfc3339: text)
+            case .number(let number):
+                let seconds = number.double
+                return (0...253_402_300_799).contains(seconds) ? UInt64((seconds * 1_000).rounded()) : nil
+            default: return nil
+            }
+        }
+        return found
+    }
+
+    /// The elements of an array.
+    mutating func elements(_ name: String) -> [JSONValue]? {
+        member(name, "an array") { if case .array(let elements) = $0 { elements } else { nil } }
+    }
+
     /// A time span in seconds (fractions too), as milliseconds within a range.
     mutating func seconds(_ name: String, msRange: ClosedRange<UInt64>) -> UInt64? {
         guard let seconds = number(name) else { return nil }
@@ -93,7 +134,7 @@ struct BodyFields {
         var fields = BodyFields(object, path: path + name + ".")
         let latitude = fields.degrees("lat", 90)
         let longitude = fields.degrees("lon", 180)
-        errors += fields.errors
+        addErrors(of: fields)
         guard let latitude, let longitude else { return nil }
         return (latitude, longitude)
     }

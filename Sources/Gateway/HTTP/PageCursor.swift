@@ -7,6 +7,8 @@ enum PageCursor {
         case drones = 2
         case deliveries = 3
         case floors = 4
+        case topics = 5
+        case groups = 6
     }
 
     /// The cursor of a place.

@@ -87,6 +87,12 @@ struct JSONWriter {
         integer(value)
     }
 
+    /// A member that is `null` when there is no value.
+    mutating func member(_ name: String, _ value: (some BinaryInteger)?) {
+        self.name(name)
+        if let value { integer(value) } else { null() }
+    }
+
     mutating func member(_ name: String, _ value: Double) {
         self.name(name)
         double(value)

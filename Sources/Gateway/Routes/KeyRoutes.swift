@@ -239,7 +239,7 @@ extension JSONWriter {
             raw(bytes)
         } else {
             null()
-            member("\(name)_base64", Base64URL.encode(bytes))
+            member("\(name)_base64", Base64.encode(bytes))
         }
     }
 }

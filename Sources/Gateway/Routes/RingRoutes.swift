@@ -170,16 +170,6 @@ extension BodyFields {
             return false
         }
     }
-
-    /// A whole number within a range.
-    fileprivate mutating func whole(_ name: String, _ range: ClosedRange<Int>) -> Int? {
-        guard let number = number(name) else { return nil }
-        guard number.rounded() == number, number >= Double(range.lowerBound), number <= Double(range.upperBound) else {
-            add(name, "expected a whole number from \(range.lowerBound) to \(range.upperBound), found \(number)")
-            return nil
-        }
-        return Int(number)
-    }
 }
 
 extension JSONWriter {

@@ -137,7 +137,7 @@ private actor WatchReader {
 }
 
 /// Whether the client of a stream has gone.
-private final class StreamEnd: Sendable {
+final class StreamEnd: Sendable {
     private let flag = Atomic(false)
 
     var isSet: Bool { flag.load(ordering: .relaxed) }
@@ -149,15 +149,15 @@ private final class StreamEnd: Sendable {
 final class WatcherCount: Sendable {
     private let count = Mutex(0)
 
-    /// Counts one more, unless there are `most` already.
-    func enter(most: Int) -> Bool {
+    /// Counts one more, or as many as one takes, unless there would be more than `most`.
+    func enter(most: Int, by more: Int = 1) -> Bool {
         count.withLock { count in
-            guard count < most else { return false }
-            count += 1
+            guard count + more <= most else { return false }
+            count += more
             return true
         }
     }
 
     /// One has ended.
-    func leave() { count.withLock { $0 -= 1 } }
+    func leave(by less: Int = 1) { count.withLock { $0 -= less } }
 }

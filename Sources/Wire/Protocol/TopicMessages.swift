@@ -131,6 +131,15 @@ public struct TopicInfo: Hashable, Sendable {
     /// All partitions, by index.
     public var partitions: [PartitionInfo]
 
+    /// Whether a topic may have this name: 1 to 255 letters, digits, `.`, `_` and `-` of ASCII.
+    public static func isName(_ text: String) -> Bool {
+        (1...WireLimits.nameBytesMax).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || byte == 0x2E || byte == 0x5F || byte == 0x2D
+            }
+    }
+
     /// Puts a description together.
     public init(name: String, id: TopicID, configuration: TopicConfiguration, partitions: [PartitionInfo]) {
         self.name = name

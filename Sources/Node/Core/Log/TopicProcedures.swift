@@ -75,12 +75,8 @@ extension Node {
     }
 
     private mutating func begin(_ aim: TopicProcedure.Aim, _ name: String, _ channel: ChannelID, _ request: RequestID) {
-        let isPlain = name.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2E
-                || byte == 0x5F || byte == 0x2D
-        }
         let isListing: Bool = if case .describe = aim { name.isEmpty } else { false }
-        guard isPlain, isListing || !name.isEmpty else {
+        guard isListing || TopicInfo.isName(name) else {
             return refuse(
                 channel, request, .invalid,
                 "a topic's name is 1 to \(WireLimits.nameBytesMax) letters, digits, '.', '_' or '-', found '\(name)'")
