@@ -9,8 +9,9 @@ enum Console {
     /// Writes a line to standard output.
     static func line(_ text: String) { write(Array((text + "\n").utf8), to: STDOUT_FILENO) }
 
-    /// Writes bytes to standard output as they are.
-    static func bytes(_ bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
+    /// Writes bytes to standard output as they are; false when nobody reads them any more.
+    @discardableResult
+    static func bytes(_ bytes: [UInt8]) -> Bool { write(bytes, to: STDOUT_FILENO) }
 
     /// Writes a line to standard error.
     static func error(_ text: String) { errorBytes(Array((text + "\n").utf8)) }
@@ -24,19 +25,24 @@ enum Console {
     /// Whether a person sits in front of standard error.
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Whether a person sits in front of standard input.
+    static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+
     /// All of standard input, at most `bytesMax`.
     static func input(bytesMax: Int) throws(FileError) -> [UInt8] { try Files.read("/dev/stdin", bytesMax: bytesMax) }
 
-    static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    @discardableResult
+    static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { systemWrite(descriptor, $0, from: written) }
             if count < 0 {
                 if errno == EINTR { continue }
-                return
+                return false
             }
             written += count
         }
+        return true
     }
 
     private static func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {

@@ -23,7 +23,8 @@ struct StormoCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             UpCommand.self, NodeCommand.self, GatewayCommand.self, AgentCommand.self, StatusCommand.self,
-            KeyCommand.self, RingCommand.self, MemberCommand.self, RepairCommand.self,
+            KeyCommand.self, TopicCommand.self, GroupCommand.self, RingCommand.self, MemberCommand.self,
+            RepairCommand.self,
             BenchCommand.self, ReferenceCommand.self,
         ])
 

@@ -1,0 +1,177 @@
+import StormoClient
+import Testing
+import Wire
+
+@testable import Stormo
+@testable import StormoClient
+
+extension ProcessTests {
+    /// Topics and groups as people and programs use them: by command and over HTTP, against a real cluster.
+    @Suite struct TopicSurfaceTests {
+        private func run(
+            _ cluster: TestCluster, _ arguments: String..., within seconds: Double = 60
+        ) async throws -> (code: Int32, output: String) {
+            try await runStormo(
+                arguments + ["--seeds", cluster.seeds.joined(separator: ",")], in: cluster.directory, within: seconds)
+        }
+
+        /// The lines of a command's output that are no log.
+        private func lines(_ ended: (code: Int32, output: String)) -> [String] {
+            ended.output.split(separator: "\n").map(String.init)
+        }
+
+        private func json(_ ended: (code: Int32, output: String)) throws -> JSON {
+            try JSON(Array(ended.output.drop { $0 != "{" }.utf8))
+        }
+
+        /// A cluster of three nodes with a gateway.
+        private func withSurface(_ body: (TestCluster, StormoClient, HTTPCaller) async throws -> Void) async throws {
+            try await TestCluster.with { cluster, client in
+                try await cluster.waitUntilWhole(client)
+                let place = try NodePlace.loopback(1)[0]
+                try await cluster.waitUntilReady(try cluster.startGateway(place), at: place)
+                try await body(cluster, client, cluster.http(place))
+            }
+        }
+
+        @Test func `a topic is made, filled, read by a group, sought and deleted`() async throws {
+            try await withSurface { cluster, _, http in
+                let made = try await run(cluster, "topic", "create", "orders", "--partitions", "3", "-o", "json")
+                #expect(try made.code == 0 && json(made)["partitions"].items.count == 3, "\(made)")
+                let twice = try await run(cluster, "topic", "create", "orders")
+                #expect(twice.code == 1 && twice.output.contains("already"), "\(twice)")
+                let alerts = try await http.call("PUT", "/topics/alerts", #"{"partitions":1,"replication_factor":3}"#)
+                #expect(alerts.status == 201, "\(alerts)")
+                let listed = try await run(cluster, "topic")
+                #expect(listed.output.contains("alerts") && listed.output.contains("orders"), "\(listed)")
+
+                // One key, one partition, in order.
+                let first = try await run(
+                    cluster, "topic", "publish", "orders", "1", "2", "3", "--key", "k", "--header", "h=v")
+                #expect(first.code == 0 && lines(first).map { $0.split(separator: "@").last } == ["0", "1", "2"])
+                let mine = try #require(lines(first).first?.split(separator: "@").first.map(String.init))
+                let piped = try await runCommand(
+                    [
+                        "/bin/sh", "-c",
+                        "printf '4\\n5\\n6' | \(StormoProcess.binary) topic publish orders --seeds "
+                            + cluster.seeds.joined(separator: ","),
+                    ], in: cluster.directory)
+                #expect(piped.split(separator: "\n").count == 3, "\(piped)")
+                let posted = try await http.call(
+                    "POST", "/topics/orders/records", #"{"records":[{"value":7},{"key":"k","value":8}]}"#)
+                #expect(posted.status == 200 && posted.json["offsets"].items.count == 2, "\(posted)")
+
+                let all = try await run(cluster, "topic", "consume", "orders")
+                #expect(all.code == 0 && lines(all).sorted() == (1...8).map(String.init), "\(all)")
+                let last = try await run(
+                    cluster, "topic", "consume", "orders", "--partition", mine, "--from", "-1", "--keys", "--offsets")
+                #expect(lines(last).last?.hasPrefix("\(mine)@") == true, "\(last)")
+                let one = try await run(
+                    cluster, "topic", "consume", "orders", "--partition", mine, "-n", "1", "-o", "json")
+                let record = try json(one)
+                #expect(lines(one).count == 1 && record["offset"].number == 0, "\(one)")
+                let past = try await run(cluster, "topic", "consume", "orders", "--from", "@-1h")
+                #expect(lines(past).count == 8, "\(past)")
+                let followed = try await run(
+                    cluster, "topic", "consume", "orders", "--follow", "-n", "8", "--from", "@0")
+                #expect(followed.code == 0 && lines(followed).sorted() == lines(all).sorted(), "\(followed)")
+
+                // Two members after each other read everything once.
+                let some = try await run(cluster, "topic", "consume", "orders", "--group", "billing", "-n", "3")
+                #expect(some.code == 0 && lines(some).count == 3, "\(some)")
+                let behind = try await http.call("GET", "/groups/billing")
+                #expect(behind.json["lag"].number == 5, "\(behind)")
+                let rest = try await run(cluster, "topic", "consume", "orders", "--group", "billing")
+                #expect(rest.code == 0 && (lines(some) + lines(rest)).sorted() == lines(all).sorted(), "\(rest)")
+                let groups = try await run(cluster, "group", "-o", "json")
+                #expect(try json(groups)["groups"].items.map { $0["name"].text } == ["billing"], "\(groups)")
+                let level = try await run(cluster, "group", "describe", "billing")
+                #expect(level.code == 0 && level.output.contains("nothing unread"), "\(level)")
+
+                let sought = try await run(cluster, "group", "seek", "billing", "orders", "--to", "earliest")
+                #expect(sought.code == 0 && lines(sought).sorted() == ["0@0", "1@0", "2@0"], "\(sought)")
+                let anew = try await http.call("GET", "/groups/billing")
+                #expect(anew.json["lag"].number == 8 && (anew.json["lag_seconds"].number ?? 0) > 0, "\(anew)")
+                let ended = try await http.call(
+                    "POST", "/groups/billing/seek", #"{"topic":"orders","to":"latest"}"#)
+                #expect(ended.status == 200, "\(ended)")
+                let told = try await run(cluster, "group", "describe", "billing", "-o", "json")
+                #expect(try json(told)["lag"].number == 0, "\(told)")
+
+                #expect(try await run(cluster, "group", "delete", "billing").code == 0)
+                #expect(try await http.call("GET", "/groups/billing").status == 404)
+                #expect(try await run(cluster, "topic", "delete", "orders").code == 0)
+                #expect(try await http.call("GET", "/topics/orders").status == 404)
+                #expect(try await run(cluster, "topic", "describe", "orders").code == 1)
+                #expect(try await http.call("DELETE", "/topics/alerts").status == 204)
+            }
+        }
+
+        @Test func `what nobody may do with topics is refused and told`() async throws {
+            try await withSurface { cluster, client, http in
+                #expect(try await run(cluster, "topic", "create", "t", "--partitions", "2").code == 0)
+                let big = #"{"records":[{"value":""# + String(repeating: "x", count: 1 << 20) + #""}]}"#
+                let headers = (0..<65).map { "\"h\($0)\":\"\"" }.joined(separator: ",")
+                let calls: [(method: String, path: String, json: String?, status: Int, code: String)] = [
+                    ("POST", "/topics/t/records", big, 413, "body_too_large"),
+                    (
+                        "POST", "/topics/t/records", #"{"records":[{"value":1,"headers":{\#(headers)}}]}"#, 422,
+                        "invalid_body"
+                    ),
+                    ("POST", "/topics/typo/records", #"{"records":[{"value":1}]}"#, 404, "topic_not_found"),
+                    ("GET", "/topics/typo/records?partition=0", nil, 404, "topic_not_found"),
+                    ("GET", "/topics/typo/stream", nil, 404, "topic_not_found"),
+                    ("GET", "/topics/t/records?partition=2", nil, 422, "invalid_parameter"),
+                    ("PUT", "/topics/t", #"{"partitions":1,"replication_factor":3}"#, 422, "invalid_body"),
+                    ("POST", "/groups/g/seek", #"{"topic":"typo","to":"latest"}"#, 404, "topic_not_found"),
+                    ("POST", "/groups/g/seek", #"{"topic":"t","to":"latest","partition":2}"#, 422, "invalid_parameter"),
+                ]
+                for (method, path, body, status, code) in calls {
+                    let answer = try await http.call(method, path, body)
+                    #expect(answer.status == status && answer.code == code, "\(method) \(path): \(answer)")
+                }
+                let commands: [(arguments: [String], code: Int32, says: String)] = [
+                    (
+                        ["topic", "publish", "t", "x"] + (0..<65).flatMap { ["--header", "h\($0)=v"] }, 64, "64 headers"
+                    ),
+                    (["topic", "publish", "typo", "x"], 1, "no topic 'typo'"),
+                    (["topic", "consume", "typo"], 1, "no topic 'typo'"),
+                    (["topic", "consume", "t", "--partition", "2"], 1, "2 partitions"),
+                    (["topic", "alter", "t", "--partitions", "1"], 1, "can become more"),
+                    (["group", "seek", "g", "typo", "--to", "latest"], 1, "does not exist"),
+                    (["group", "seek", "g", "t", "--to", "latest", "--partition", "2"], 1, "2 partitions"),
+                    (["group", "describe", "g"], 1, "no group 'g'"),
+                ]
+                for (arguments, code, says) in commands {
+                    let ended = try await runStormo(
+                        arguments + ["--seeds", cluster.seeds.joined(separator: ",")], in: cluster.directory)
+                    #expect(ended.code == code && ended.output.contains(says), "\(arguments.prefix(4)): \(ended)")
+                }
+                let line = try await runCommand(
+                    [
+                        "/bin/sh", "-c",
+                        "head -c 1100000 /dev/zero | tr '\\0' x | \(StormoProcess.binary) topic publish t --seeds "
+                            + cluster.seeds.joined(separator: ",") + "; echo code $?",
+                    ], in: cluster.directory)
+                #expect(line.contains("longer than") && line.contains("code 1"), "\(line)")
+                let none = try await http.call("GET", "/groups")
+                #expect(none.json["items"].items.isEmpty, "\(none)")
+
+                // A member that lost its partition cannot commit.
+                let topic = try #require(try await client.topic("t"))
+                let partition = PartitionID(topic: topic.id, index: 0)
+                var lease = try #require(
+                    try await PartitionLease.take(partition, group: "g", topic: "t", owner: "old", client: client))
+                let used = try await run(cluster, "group", "delete", "g")
+                #expect(used.code == 1 && used.output.contains("old"), "\(used)")
+                #expect(try await http.call("DELETE", "/groups/g").code == "group_in_use")
+                #expect(try await run(cluster, "group", "seek", "g", "t", "--to", "latest").code == 0)
+                let isTaken = await lease.commit(1)
+                #expect(!isTaken, "a fenced commit")
+                let kept = try await client.group("g")
+                #expect(kept?.members == [] && kept?.partitions.map(\.committed) == [0, 0])
+                #expect(try await run(cluster, "topic", "consume", "t").output.isEmpty, "nothing of it was kept")
+            }
+        }
+    }
+}
