@@ -90,6 +90,26 @@ import Wire
         await cluster.stop()
     }
 
+    @Test func membersWithoutAPartitionAreToldToo() async throws {
+        let cluster = try await FakeCluster.start(1)
+        cluster.store.makeTopic("t", partitions: 1)
+        try await cluster.withClient { client in
+            let running = (0..<2).map { _ in
+                Task { try await GroupConsumer(client: client, topic: "t", group: "g", logger: quiet).run { _ in } }
+            }
+            await eventually("both are members, one of them reads") {
+                guard let state = try? await client.group("g") else { return false }
+                return state.members.count == 2 && state.partitions.compactMap(\.holder).count == 1
+            }
+            for task in running {
+                task.cancel()
+                try await task.value
+            }
+            #expect(try await client.group("g")?.members == [])
+        }
+        await cluster.stop()
+    }
+
     @Test func aPartitionWithoutPrimaryIsToldWithoutItsEnd() async throws {
         let cluster = try await FakeCluster.start(2)
         let topic = cluster.store.makeTopic("t", partitions: 2)

@@ -57,7 +57,9 @@ struct GroupDirectory: Sendable {
                 return states.sorted { $0.0 < $1.0 }.map(\.1)
             }
         }
-        return GroupState(name: name, partitions: partitions)
+        var living: [String] = []
+        for topic in topics { living += try await GroupMembers.living(in: name, of: topic.id, client) }
+        return GroupState(name: name, partitions: partitions, living: living)
     }
 
     private func state(of id: PartitionID, _ topic: String, _ register: GroupRegister?) async -> GroupPartition {

@@ -19,9 +19,12 @@ struct GroupMembers: Sendable {
         self.owner = owner
     }
 
-    private var prefix: String { "group-member/\(group)/\(topic)/" }
+    private var key: Key { Key(Self.keyPrefix(group, topic).bytes + Array(owner.utf8)) }
 
-    private var key: Key { .system(prefix + owner) }
+    /// What the keys of a group's members begin with; their names follow.
+    private static func keyPrefix(_ group: String, _ topic: TopicID) -> Key {
+        .system("group-member/\(group)/\(topic)/")
+    }
 
     /// Says that this member is alive, when that is due, and tells who else is. Throws when the cluster is away: then
     /// nothing new is known.
@@ -32,13 +35,20 @@ struct GroupMembers: Sendable {
             try await client.put(key, [], ttlMs: lengthMs)
             writtenAt = now
         }
-        let start = Key.system(prefix)
+        let others = try await Self.living(in: group, of: topic, client)
+        return others.contains(owner) ? others : others + [owner]
+    }
+
+    /// The living members of a group that read a topic.
+    static func living(
+        in group: String, of topic: TopicID, _ client: StormoClient
+    ) async throws(ClientError) -> [String] {
+        let start = keyPrefix(group, topic)
         let items = try await client.scanAll(prefix: start.bytes, max: ClientLimits.groupMembersMax)
-        let others = items.compactMap { item -> String? in
+        return items.compactMap { item -> String? in
             guard case .value = item.cell.content else { return nil }
             return String(decoding: item.key.bytes.dropFirst(start.bytes.count), as: UTF8.self)
         }
-        return others.contains(owner) ? others : others + [owner]
     }
 
     /// Who holds which partition at this moment.

@@ -23,15 +23,15 @@ public struct GroupState: Hashable, Sendable {
     public let name: String
     /// By topic and partition.
     public let partitions: [GroupPartition]
+    /// Its members, in the order of their names: those that hold partitions, and those that live and wait for one.
+    public let members: [String]
 
-    /// Puts a state together.
-    public init(name: String, partitions: [GroupPartition]) {
+    /// Puts a state together; `living` are the members of which it is known otherwise.
+    public init(name: String, partitions: [GroupPartition], living: [String] = []) {
         self.name = name
         self.partitions = partitions
+        members = Set(partitions.compactMap { $0.holder?.member } + living).sorted()
     }
-
-    /// The members that hold partitions, in the order of their names.
-    public var members: [String] { Set(partitions.compactMap { $0.holder?.member }).sorted() }
 
     /// Records that the group has not read, of the partitions where that is known.
     public var lagRecords: UInt64 { partitions.reduce(0) { $0 + ($1.lag?.records ?? 0) } }
