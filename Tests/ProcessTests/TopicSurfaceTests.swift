@@ -107,6 +107,61 @@ extension ProcessTests {
             }
         }
 
+        @Test func `a stream loses and repeats nothing while a node dies and the gateway changes`() async throws {
+            try await withSurface { cluster, client, http in
+                let made = try await http.call("PUT", "/topics/t", #"{"partitions":4,"replication_factor":3}"#)
+                #expect(made.status == 201, "\(made)")
+                func publish(_ range: Range<Int>) async throws {
+                    for number in range {
+                        let record = Record(
+                            key: Array("k\(number % 7)".utf8), value: Array("\(number)".utf8), timestampMs: 1)
+                        // What was certainly not taken, while there was no primary, is published again.
+                        var unknown: ClientError?
+                        try await eventually("\(number) is published", within: 60, cluster.running) {
+                            do throws(ClientError) {
+                                try await client.publish(toExisting: "t", [record])
+                            } catch {
+                                guard case .outcomeUnknown = error else { throw error }
+                                unknown = error
+                            }
+                            return true
+                        }
+                        if let unknown { throw unknown }
+                    }
+                }
+                func numbers(_ events: [EventStream.Event]) -> [Int] {
+                    events.filter { $0.name == "record" }.compactMap { event in
+                        (try? JSON(Array(event.data.utf8)))?["value"].number.map { Int($0) }
+                    }
+                }
+                let first = try await EventStream(http, "/topics/t/stream?from=earliest")
+                try await publish(0..<100)
+                try await eventually("the first hundred", cluster.running) { numbers(first.events).count >= 100 }
+                try await cluster[0].killNow()
+                try await publish(100..<200)
+                try await eventually("what came while a node was dead", within: 60, cluster.running) {
+                    numbers(first.events).count >= 200
+                }
+                let told = numbers(first.events)
+                #expect(told.count == 200 && Set(told) == Set(0..<200))
+                for key in 0..<7 { #expect(told.filter { $0 % 7 == key } == (0..<200).filter { $0 % 7 == key }) }
+
+                // Cut off somewhere, and resumed at another gateway.
+                let cut = first.events.filter { $0.name == "record" }.prefix(137)
+                let place = try NodePlace.loopback(1)[0]
+                try await cluster.waitUntilReady(try cluster.startGateway(place), at: place)
+                let second = try await EventStream(
+                    cluster.http(place), "/topics/t/stream", lastEventID: try #require(cut.last?.id))
+                try await publish(200..<250)
+                let wanted = (0..<250).filter { !numbers(Array(cut)).contains($0) }
+                try await eventually("the rest", within: 60, cluster.running) {
+                    numbers(second.events).count >= wanted.count
+                }
+                #expect(numbers(second.events).sorted() == wanted)
+                #expect(!second.events.contains { $0.name == "reset" })
+            }
+        }
+
         @Test func `what nobody may do with topics is refused and told`() async throws {
             try await withSurface { cluster, client, http in
                 #expect(try await run(cluster, "topic", "create", "t", "--partitions", "2").code == 0)

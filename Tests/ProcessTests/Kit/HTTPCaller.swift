@@ -136,6 +136,7 @@ final class EventStream: Sendable {
     init(_ caller: HTTPCaller, _ path: String, lastEventID: String? = nil) async throws {
         socket = try await RawSocket.connect(host: caller.host, port: caller.port)
         var head = "GET \(path) HTTP/1.1\r\nHost: \(caller.host):\(caller.port)\r\nAccept: text/event-stream\r\n"
+        for (name, value) in caller.headers { head += "\(name): \(value)\r\n" }
         if let lastEventID { head += "Last-Event-ID: \(lastEventID)\r\n" }
         await socket.write(Array("\(head)\r\n".utf8))
         let socket = socket
