@@ -111,13 +111,29 @@ extension Node {
             follower.take(acknowledged: min(appended.end, end))
         } else {
             follower.isProbing = true
-            follower.next = min(appended.end, follower.next > 0 ? follower.next - 1 : 0, end)
+            let wanted = min(appended.end, follower.next > 0 ? follower.next - 1 : 0, end)
+            // A late answer may ask for what was acknowledged since: that stays.
+            follower.next = max(follower.acknowledged, start(ofBatchAt: wanted, in: partition))
             follower.inFlightBytes = 0
             follower.lastSentMs = 0
         }
         primary.followers[index] = follower
         ship(partition, primary, index)
         advanceHighWatermark(partition)
+    }
+
+    /// The nearest offset at or below one at which no batch is cut in two: what a follower acknowledges is made of batches,
+    /// and so the high watermark is.
+    private mutating func start(ofBatchAt offset: Offset, in partition: Partition) -> Offset {
+        guard let log = partition.log, offset < log.end else { return offset }
+        do throws(StoreError) {
+            let mark = try store.find(.holding(offset), in: partition.id, limit: log.end)
+            return min(offset, mark?.base ?? offset)
+        } catch {
+            counters.storeErrors += 1
+            note(.error, "\(identity.name) cannot look into partition \(partition.id): \(error)")
+            return log.facts.firstOffset
+        }
     }
 
     // MARK: Time
@@ -156,7 +172,9 @@ extension Follower {
         acknowledged = max(before, end)
         if isProbing {
             isProbing = false
-            next = end
+            // What was acknowledged before need not be sent again, however late the answer is; and what is in flight is
+            // always above it, so that it is sent again when it was lost.
+            next = acknowledged
             inFlightBytes = 0
         }
         if acknowledged >= next {
