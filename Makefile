@@ -50,8 +50,7 @@ test-long: packages
 sim: packages
 	swift build -c release --product stormo-sim
 	.build/release/stormo-sim run --seeds $(SEEDS) $(ARGS)
-	swift build --build-tests
-	STORMO_SEEDS=$(SEEDS) swift test --skip-build --filter RandomLogsTests
+	.build/release/stormo-sim run --logs --seeds $(SEEDS) $(ARGS)
 
 sim-mutants: packages
 	swift build -c release --scratch-path .build/mutants -Xswiftc -DMUTANTS --product stormo-sim

@@ -23,7 +23,6 @@ import Wire
         let primary = try #require(scene.primary)
         scene.cluster.crash(primary)
         scene.cluster.stores[primary].lose()
-        _ = scene.cluster.stores[primary].apply(.fact(.logsLost, LogLosses.encode(1)))
         _ = scene.cluster.stores[primary].sync()
         scene.cluster.restart(primary)
         #expect(try scene.publish(["b"]) == 1)

@@ -104,9 +104,14 @@ package enum Mutation: String, CaseIterable, Sendable {
     case sequenceGapsTaken
     /// What is remembered of producers is not cut with the log.
     case producerTableNotCut
+    /// A reader takes answers of a lower epoch than it has seen.
+    case readerIgnoresEpoch
 
     /// The rules of registers and of the ring.
     package static let ofRegisters = Array(allCases.prefix { $0 != .appendedBeforeDurable })
+
+    /// The rules of topics.
+    package static let ofLogs = Array(allCases.drop { $0 != .appendedBeforeDurable })
 
     #if MUTANTS
         /// The rule that is broken in this task and those that it starts; nil for none.

@@ -7,6 +7,7 @@ extension MemoryStore {
         damaged = []
         for key in registers.keys.sorted() { _ = apply(.forget(key)) }
         for log in recoveredLogs() { _ = apply(.remove(log.partition)) }
+        _ = apply(.fact(.logsLost, LogLosses.encode(LogLosses.decode(fact(.logsLost)) + 1)))
         _ = apply(.fact(.amnesia, Array(reason.utf8)))
         _ = sync()
     }

@@ -236,6 +236,14 @@ package final class MemoryStore: NodeStore {
     /// A fact as a restart would find it.
     func durableFact(_ fact: NodeFact) -> [UInt8]? { disk.facts[fact] }
 
+    /// A log as a restart would find it.
+    func durableLog(_ partition: PartitionID) -> (facts: LogFacts, batches: [RecordBatch])? {
+        disk.logs[partition].map { ($0.facts, $0.batches) }
+    }
+
+    /// What is remembered of a log beside its batches.
+    func logFacts(_ partition: PartitionID) -> LogFacts? { live.logs[partition]?.facts }
+
     /// All logs as a start finds them.
     package func recoveredLogs() -> [RecoveredLog] {
         live.logs.keys.sorted().compactMap { id in

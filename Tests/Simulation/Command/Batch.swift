@@ -12,6 +12,7 @@ struct Batch {
     let count: UInt64
     let jobs: Int
     let checksInvariants: Bool
+    let workload: Workload
 
     /// Runs them and hands each result over, in no order; stops early when `take` says false.
     func run(_ take: (UInt64, RunResult) -> Bool) async -> Statistics {
@@ -22,8 +23,10 @@ struct Batch {
                 guard next < count else { return }
                 let seed = first + next
                 next += 1
-                let checksInvariants = checksInvariants
-                group.addTask { (seed, Simulator.run(Scenario(seed: seed), checksInvariants: checksInvariants)) }
+                let (checksInvariants, workload) = (checksInvariants, workload)
+                group.addTask {
+                    (seed, Simulator.run(Scenario(seed: seed, workload), checksInvariants: checksInvariants))
+                }
             }
             for _ in 0..<max(1, jobs) { begin() }
             while let (seed, result) = await group.next() {

@@ -13,7 +13,7 @@ struct MutantsCommand: AsyncParsableCommand {
             a check of what clients were told.
             """)
 
-    @Option(help: "Rules to break, separated by commas; all of registers and the ring when left out.") var only: String?
+    @Option(help: "Rules to break, separated by commas; all when left out.") var only: String?
     @Option(help: "How long to look for each from each first seed, in seconds.") var seconds = 60
     @Option(help: "The seed of the first scenario.") var first: UInt64 = 1
     @Option(help: "From how many first seeds, a million apart.") var starts = 1
@@ -63,10 +63,10 @@ struct MutantsCommand: AsyncParsableCommand {
 
     #if MUTANTS
         private func mutations() throws -> [Mutation] {
-            guard let only else { return Mutation.ofRegisters }
+            guard let only else { return Mutation.allCases }
             return try only.split(separator: ",").map { name in
                 guard let mutation = Mutation(rawValue: String(name)) else {
-                    let known = Mutation.ofRegisters.map(\.rawValue).joined(separator: ", ")
+                    let known = Mutation.allCases.map(\.rawValue).joined(separator: ", ")
                     throw ValidationError("there is no rule \(name); there are \(known)")
                 }
                 return mutation
@@ -76,7 +76,9 @@ struct MutantsCommand: AsyncParsableCommand {
         /// How many scenarios it takes from a seed on; nil when the time was too short.
         private func look(for mutation: Mutation, from first: UInt64) async -> (UInt64, UInt64, Failure)? {
             let started = ContinuousClock.now
-            let batch = Batch(first: first, count: .max / 2, jobs: jobs, checksInvariants: !historiesOnly)
+            let batch = Batch(
+                first: first, count: .max / 2, jobs: jobs, checksInvariants: !historiesOnly,
+                workload: Workload(of: mutation))
             var noticed: (UInt64, UInt64, Failure)?
             await Mutation.$broken.withValue(mutation) {
                 _ = await batch.run { seed, result in

@@ -10,19 +10,22 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Replay the scenario of this seed alone.") var seed: UInt64?
     @Flag(help: "Print what happens in the replay.") var trace = false
     @Flag(help: "Check only what clients are told, not the rules inside.") var historiesOnly = false
+    @Flag(help: "Clients publish to topics and read them, in place of using registers.") var logs = false
     @OptionGroup var reduction: ReductionOptions
     @Option(help: "Scenarios at a time.") var jobs = Processors.count
 
     func run() async throws {
         if let seed { return try replay(seed) }
-        let batch = Batch(first: first, count: UInt64(max(seeds, 0)), jobs: jobs, checksInvariants: !historiesOnly)
+        let batch = Batch(
+            first: first, count: UInt64(max(seeds, 0)), jobs: jobs, checksInvariants: !historiesOnly,
+            workload: workload)
         let started = ContinuousClock.now
         var failed: [(seed: UInt64, result: RunResult)] = []
         let statistics = await batch.run { seed, result in
             guard !result.failures.isEmpty else { return true }
             failed.append((seed, result))
             print("seed \(seed) FAILS: \(result.failures[0])")
-            Report.say("    replay: stormo-sim run --seed \(seed) --trace")
+            Report.say("    replay: stormo-sim run\(logs ? " --logs" : "") --seed \(seed) --trace")
             return failed.count < 20
         }
         print(Report.text(statistics, elapsed: ContinuousClock.now - started))
@@ -30,8 +33,10 @@ struct RunCommand: AsyncParsableCommand {
         print("seeds \(first)–\(first + UInt64(max(seeds, 1)) - 1): all promises were kept")
     }
 
+    private var workload: Workload { logs ? .logs : .registers }
+
     private func replay(_ seed: UInt64) throws {
-        let scenario = Scenario(seed: seed).reduced(by: try reduction.reduction())
+        let scenario = Scenario(seed: seed, workload).reduced(by: try reduction.reduction())
         let result = Simulator.run(scenario, isTracing: trace, checksInvariants: !historiesOnly)
         for line in result.trace { print(line) }
         for failure in result.failures { print("seed \(seed) FAILS: \(failure)") }

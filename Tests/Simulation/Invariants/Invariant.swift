@@ -12,7 +12,11 @@ protocol Invariant {
 
 /// All of them.
 enum Invariants {
-    static func all() -> [any Invariant] {
+    static func all(_ workload: Workload) -> [any Invariant] {
+        workload == .logs ? ofRegisters() + ofLogs() : ofRegisters()
+    }
+
+    private static func ofRegisters() -> [any Invariant] {
         [
             BallotsAreUsedOnce(), RepliesAreDurable(), PromisesStay(), VersionsAreImmutable(), EpochsAreDecidedOnce(),
             AmnesiacsAreSilent(), EpochsMatch(), OldFramesAreRefused(), ConditionsArePromised(),

@@ -77,7 +77,7 @@ extension Simulator {
         if unsynced > 0 { statistics.add(.faults, "crashes with unsynced entries") }
         cluster.crash(node, keeping: scenario.kinds.contains(.tornCommits) ? dice.pick(0...unsynced) : 0)
         plan(.restart(node: node), inMs: downMs)
-        plan(.announceDead(node: node, run: virtual.run), inMs: dice.pick(200...1_500))
+        plan(.announceDead(node: node, run: virtual.run), inMs: dice.pick(scenario.deathNoticedMs))
     }
 
     /// A node has applied an entry that is not synced yet.

@@ -5,7 +5,7 @@ import Wire
 /// one after the other.
 extension Simulator {
     func loseDatabase(_ fault: ScriptedFault) {
-        guard canLose(fault.node) else { return }
+        guard canLose(fault.node), canLoseLogs(fault.node) else { return }
         statistics.add(.faults, "databases lost")
         crash(fault.node, downMs: fault.forMs)
         cluster.lose(fault.node)

@@ -20,6 +20,8 @@ package final class Simulator: ClusterObserver {
         case takeBack
         /// A node that is down is replaced, if it still is so in the same run.
         case replaceDead(node: Int, run: Int)
+        /// Something of clients of topics.
+        case log(LogStep)
         /// The membership notices that a node is down, if it still is so in the same run.
         case announceDead(node: Int, run: Int)
     }
@@ -36,6 +38,7 @@ package final class Simulator: ClusterObserver {
     var book = ValueBook()
     var leases = LeaseBook()
     var changes: [RingOrder] = []
+    var logs = LogClients()
     private var lastStamp: UInt64 = 0
 
     private var invariants: [any Invariant]
@@ -45,7 +48,7 @@ package final class Simulator: ClusterObserver {
     /// A scenario that has not begun. Without invariants only what clients are told is checked.
     package init(_ scenario: Scenario, isTracing: Bool = false, checksInvariants: Bool = true) {
         self.scenario = scenario
-        invariants = checksInvariants ? Invariants.all() : []
+        invariants = checksInvariants ? Invariants.all(scenario.workload) : []
         dice = Dice(seed: scenario.seed, Scenario.chanceDice, scenario.reduction.jitter)
         var network = Dice(seed: scenario.seed, Scenario.networkDice, scenario.reduction.jitter)
         cluster = VirtualCluster(
@@ -65,6 +68,7 @@ package final class Simulator: ClusterObserver {
             fail("founding", "not all nodes have a ring after 5 s without faults")
             return result()
         }
+        guard createTopics() else { return result() }
         cluster.observer = self
         note("\(scenario)")
         storm()
@@ -85,8 +89,11 @@ package final class Simulator: ClusterObserver {
         isStormy = true
         for (index, fault) in scenario.faults.enumerated() { plan(.begin(fault: index), inMs: fault.atMs) }
         startClients()
+        startLogClients()
         // Scripts take a few seconds; a cluster that stands still takes all the patience of all clients.
-        cluster.run(forMs: 120_000) { !failures.isEmpty || clients.allSatisfy { $0.isDone } }
+        cluster.run(forMs: 120_000) {
+            !failures.isEmpty || clients.allSatisfy { $0.isDone } && logs.areDone
+        }
     }
 
     /// Ends all faults and waits until their consequences have passed.
@@ -108,7 +115,9 @@ package final class Simulator: ClusterObserver {
         cluster.run(
             forMs: limits.operationTimeoutMs * 2 + limits.ballotCeilingLeadMs + UInt64(scenario.skewMaxMs) * 2)
         finalOperations()
+        if failures.isEmpty { finalLogs() }
         if failures.isEmpty { becomeWhole() }
+        if failures.isEmpty { logsBecomeWhole() }
         if failures.isEmpty { lookAgain() }
     }
 
@@ -183,13 +192,21 @@ package final class Simulator: ClusterObserver {
         }
         switch event {
         case .crashed(let index): nodeCrashed(index)
-        case .applied(let index, .register): nodeApplied(index)
+        case .applied(let index, .register), .applied(let index, .append), .applied(let index, .truncate),
+            .applied(let index, .log):
+            nodeApplied(index)
         default: break
         }
     }
 
     func heard(_ answer: VirtualCluster.Answer) {
-        if answer.client >= RingOrder.firstClient { ordered(answer) } else { answered(answer) }
+        if LogClients.numbers.contains(answer.client) {
+            logAnswered(answer)
+        } else if answer.client >= RingOrder.firstClient {
+            ordered(answer)
+        } else {
+            answered(answer)
+        }
     }
 
     func due(_ index: Int) {
@@ -202,6 +219,7 @@ package final class Simulator: ClusterObserver {
         case .restart(let node): cluster.restart(node)
         case .ask(let change): ask(change)
         case .takeBack: order(.abort)
+        case .log(let step): go(step)
         case .replaceDead(let node, let run): replaceDead(node, run: run)
         case .announceDead(let node, let run):
             let virtual = cluster.virtualNodes[node]

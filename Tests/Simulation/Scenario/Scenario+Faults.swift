@@ -22,6 +22,7 @@ extension Scenario {
             crashOnAnswer = crashOnApply == 0 || dice.chance(0.3) ? dice.pick(0.002...0.03) * often : 0
             aimedDownMs = dice.chance(0.5) ? 1...30 : 20...500
         }
+        if workload == .logs { aimAtLogs(&dice) }
         for kind in FaultKind.allCases { script(kind, &dice) }
         faults.sort { $0.atMs < $1.atMs }
     }

@@ -4,11 +4,13 @@ import NodeCore
 package struct Scenario: Sendable {
     /// What it was drawn from.
     package let seed: UInt64
+    /// What its clients use.
+    package let workload: Workload
     /// What was left out of it.
     package private(set) var reduction = Reduction()
 
     /// One key, few operations, short pauses, and faults that come close together: what takes many steps just so.
-    private(set) var isDense = false
+    var isDense = false
     /// What it is made for.
     private(set) var aim = Aim.nothing
     /// Nodes of the first ring.
@@ -30,6 +32,11 @@ package struct Scenario: Sendable {
     /// How long a node that stopped so stays down, in milliseconds.
     var aimedDownMs: ClosedRange<UInt64> = 20...200
 
+    /// After which time the membership notices that a node is down, in milliseconds.
+    var deathNoticedMs: ClosedRange<UInt64> = 200...1_500
+
+    /// What the clients do with topics; nil where they use registers.
+    var logs: LogPlan?
     /// For how long leases are asked for, in milliseconds.
     var leaseMs: UInt64 = 1_000
     /// Names of the keys of each family.
@@ -40,17 +47,24 @@ package struct Scenario: Sendable {
     var clientsStay = false
 
     /// Draws one.
-    package init(seed: UInt64) {
+    package init(seed: UInt64, _ workload: Workload = .registers) {
         self.seed = seed
-        drawCluster()
+        self.workload = workload
+        switch workload {
+        case .registers: drawCluster()
+        case .logs: drawLogCluster()
+        }
         drawFaults()
         skewMs = drawnSkews()
-        drawClients()
+        switch workload {
+        case .registers: drawClients()
+        case .logs: drawLogClients()
+        }
     }
 
     /// The same with parts left out.
     package func reduced(by reduction: Reduction) -> Scenario {
-        var scenario = Scenario(seed: seed)
+        var scenario = Scenario(seed: seed, workload)
         scenario.reduction = reduction
         for kind in reduction.without { scenario.leaveOut(kind) }
         if let kept = reduction.faults {

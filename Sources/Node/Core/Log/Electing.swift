@@ -43,7 +43,13 @@ extension Node {
     mutating func partitionStepDone(_ id: PartitionID, _ step: PartitionStep, _ result: OperationResult) {
         guard let partition = partitions[id] else { return }
         switch step {
-        case .load: loaded(partition, result)
+        case .load:
+            if Mutation.timedOutChangeSettledByRead.isOn, let primary = partition.primary,
+                case .read(let accepted?) = result, accepted.cell.version == primary.version
+            {
+                primary.proposed = []
+            }
+            loaded(partition, result)
         case .elect(let configuration): elected(partition, configuration, result)
         case .changeSet(let configuration): setChanged(partition, configuration, result)
         case .refresh: refreshed(partition, result)

@@ -57,6 +57,10 @@ extension Node {
         primary.isChanging = false
         guard case .written(let answer) = result else {
             if Mutation.timedOutChangeDone.isOn { settle(partition, primary, configuration, version: primary.version) }
+            if Mutation.timedOutChangeSettledByRead.isOn {
+                start(
+                    .read(.quorum), key: PartitionConfiguration.key(partition.id), for: .partition(partition.id, .load))
+            }
             // Not at every tick: without a majority each attempt fails at once.
             primary.nextChangeMs = time.monotonicMs + limits.inSyncTimeoutMs
             return

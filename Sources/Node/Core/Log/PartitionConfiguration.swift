@@ -119,6 +119,15 @@ package struct PartitionConfiguration: Hashable, Sendable {
         }
     }
 
+    /// With `Mutation.setComparesEpoch`: a cell with the epoch that a change keeps passes for the one it compares with.
+    static func passed(_ found: Cell?, for change: RegisterChange) -> Cell? {
+        guard case .put(let value, _, .version(let version)) = change, let cell = found,
+            case .value(let bytes) = cell.content, let present = PartitionConfiguration(bytes),
+            present.epoch == PartitionConfiguration(value)?.epoch
+        else { return found }
+        return Cell(version: version, base: cell.base, content: cell.content, expiryMs: cell.expiryMs)
+    }
+
     /// Where the replicas should be, the preferred primary first.
     package var wanted: [NodeID] { target.isEmpty ? replicas : target }
 }

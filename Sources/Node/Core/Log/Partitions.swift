@@ -57,7 +57,10 @@ extension Node {
     /// The identity of this node's copy of a partition, also of one that it does not have yet.
     func logID(of id: PartitionID) -> LogID {
         partitions[id]?.log?.facts.logID
-            ?? LogMember.first(identity.id, of: id, losses: LogLosses.decode(store.fact(.logsLost))).logID
+            ?? LogMember.first(
+                identity.id, of: id,
+                losses: Mutation.lostLogKeepsID.isOn ? 0 : LogLosses.decode(store.fact(.logsLost))
+            ).logID
     }
 
     /// Gives up this node's copy: its topic was deleted, or other nodes have the partition now. A copy that is made later

@@ -306,6 +306,7 @@ extension Node {
         if Mutation.comparesAcceptedBallots.isOn, let accepted = operations[id].newest {
             compared?.version = accepted.ballot
         }
+        if Mutation.setComparesEpoch.isOn { compared = PartitionConfiguration.passed(compared, for: change) }
         switch change.evaluate(current: compared, ballot: operations[id].ballot, stampMs: operations[id].stampMs) {
         case .write(let cell): propose(id, cell, ballot: operations[id].ballot, .ownWrite)
         case .refuse:

@@ -1,0 +1,46 @@
+import NodeCore
+import Wire
+
+/// Which configurations of partitions may be in force: what a majority has on disk, and what others have accepted above it.
+struct ConfigurationsInForce {
+    /// A configuration as it stands in its register.
+    struct Found {
+        let ballot: Ballot
+        let version: Ballot
+        let base: Ballot?
+        let configuration: PartitionConfiguration
+    }
+
+    /// The newest known to be decided.
+    private(set) var decided: [PartitionID: Found] = [:]
+
+    /// Looks at the disks; gives those that may be in force.
+    mutating func look(_ partition: PartitionID, _ cluster: VirtualCluster) -> [Found] {
+        let key = PartitionConfiguration.key(partition)
+        guard let ring = cluster.virtualNodes.lazy.compactMap({ $0.node?.ring }).first else { return [] }
+        let replicas = ring.replicas(of: key.token)
+        let accepted = replicas.compactMap { node in
+            cluster.virtualNodes[Int(node.rawValue) - 1].store.durableRegister(key).accepted
+        }
+        for cell in accepted where cell.ballot > decided[partition]?.ballot ?? .zero {
+            guard accepted.count(where: { $0.ballot == cell.ballot }) > replicas.count / 2, let found = found(cell)
+            else { continue }
+            decided[partition] = found
+        }
+        guard let newest = decided[partition] else { return [] }
+        var all = [newest]
+        for cell in accepted where cell.ballot > newest.ballot && !all.contains(where: { $0.ballot == cell.ballot }) {
+            if let found = found(cell) { all.append(found) }
+        }
+        return all
+    }
+
+    private func found(_ accepted: AcceptedCell) -> Found? {
+        guard case .value(let bytes) = accepted.cell.content, let configuration = PartitionConfiguration(bytes) else {
+            return nil
+        }
+        return Found(
+            ballot: accepted.ballot, version: accepted.cell.version, base: accepted.cell.base,
+            configuration: configuration)
+    }
+}

@@ -1,0 +1,172 @@
+import NodeCore
+import Wire
+
+/// What must hold of topics when all is over.
+extension Simulator {
+    /// With all faults over, every partition takes records and serves all that was acknowledged or read.
+    func finalLogs() {
+        for partition in logs.partitions.indices {
+            insistOnPublishing(partition)
+            guard failures.isEmpty, let (first, batches) = insistOnReading(partition) else { return }
+            check(partition, first, batches)
+        }
+    }
+
+    /// Whether what a node has lost is still there: an intact copy in every set that may be in force.
+    func canLoseLogs(_ node: Int) -> Bool {
+        logs.partitions.allSatisfy { partition in
+            let key = PartitionConfiguration.key(partition)
+            return cluster.virtualNodes.allSatisfy { virtual in
+                guard case .value(let bytes)? = virtual.store.registers[key]?.accepted?.cell.content,
+                    let configuration = PartitionConfiguration(bytes)
+                else { return true }
+                return configuration.inSync.contains { member in
+                    let index = Int(member.node.rawValue) - 1
+                    return index != node
+                        && cluster.virtualNodes[index].store.durableLog(partition)?.facts.logID == member.logID
+                }
+            }
+        }
+    }
+
+    private var patienceMs: UInt64 {
+        let limits = scenario.limits
+        return limits.operationTimeoutMs * 6 + limits.unseenMemberMs + limits.resignPauseMs + limits.electionTurnMs * 4
+            + limits.inSyncTimeoutMs * 4 + 10_000
+    }
+
+    private func insistOnPublishing(_ partition: Int) {
+        let deadlineMs = cluster.nowMs + patienceMs
+        while cluster.nowMs < deadlineMs {
+            let index = logs.producers.count
+            let planned = LogPlan.Producer(
+                partition: partition, isNumbered: true, batches: 1, recordsMax: 1, bytesMax: 0, thinkMaxMs: 1,
+                patienceMs: scenario.limits.operationTimeoutMs + 100, deadlineMs: 2_000)
+            let dice = Dice(seed: scenario.seed, Scenario.logDice, UInt64(index) << 32)
+            logs.producers.append(SimulatedProducer(plan: planned, dice: dice, left: 1))
+            plan(.log(.produce(index)), inMs: 0)
+            cluster.run(forMs: patienceMs) { !failures.isEmpty || logs.producers[index].isDone }
+            guard failures.isEmpty else { return }
+            if case .kept? = logs.batches.last(where: { $0.producer == index })?.outcome { return }
+        }
+        fail(
+            "liveness",
+            "\(logs.partitions[partition]) takes no records \(patienceMs) ms after the faults: \(String(describing: configuration(of: partition)))"
+        )
+    }
+
+    /// All that the partition has, and its first offset.
+    private func insistOnReading(_ partition: Int) -> (Offset, [RecordBatch])? {
+        let deadlineMs = cluster.nowMs + patienceMs
+        var found: [RecordBatch] = []
+        var next: Offset = 0
+        var first: Offset = 0
+        while cluster.nowMs < deadlineMs {
+            guard let primary = configuration(of: partition)?.primary,
+                let answer = ask(
+                    Int(primary.rawValue) - 1,
+                    .fetch(Fetch(partition: logs.partitions[partition], offset: next, bytesMax: 1 << 20, waitMs: 0))),
+                case .fetched(let body) = answer
+            else {
+                cluster.run(forMs: 20)
+                continue
+            }
+            if next < body.firstOffset {
+                // Retention may have passed what was read just now.
+                (first, next, found) = (body.firstOffset, body.firstOffset, [])
+                continue
+            }
+            if let problem = logs.histories[partition].fetched(body, from: next, floors: [:]) {
+                fail(problem.check, "\(logs.partitions[partition]): \(problem.detail)")
+                return nil
+            }
+            found += body.batches
+            next = max(next, body.batches.last?.endOffset ?? next)
+            if next >= body.highWatermark { return (first, found) }
+        }
+        fail("liveness", "\(logs.partitions[partition]) is not served \(patienceMs) ms after the faults")
+        return nil
+    }
+
+    /// Asks a node something outside of all histories.
+    private func ask(_ node: Int, _ message: Message) -> Message? {
+        let index = logs.requests.count
+        logs.requests.append(LogRequest(sender: .checker))
+        cluster.request(LogClients.numbers.lowerBound + index, to: node, message)
+        cluster.run(forMs: scenario.limits.operationTimeoutMs + 100) { logs.checkerHeard[index] != nil }
+        return logs.checkerHeard.removeValue(forKey: index)
+    }
+
+    private func check(_ partition: Int, _ first: Offset, _ batches: [RecordBatch]) {
+        let id = logs.partitions[partition]
+        statistics.add(.checked, "partitions")
+        statistics.add(.checked, "batches in logs", batches.count)
+        let topic = scenario.logs.map { $0.topics[$0.partitions[partition].topic].configuration }
+        if first > 0, topic?.retentionMs == 0, topic?.retentionBytes == 0 {
+            fail("retention", "\(id) begins at \(first), and keeps everything")
+        }
+        var present: [Offset: RecordLabel] = [:]
+        var sequences: [UInt64: UInt64] = [:]
+        for batch in batches {
+            for (index, record) in ((try? batch.records()) ?? []).enumerated() {
+                present[batch.baseOffset + Offset(index)] = RecordLabel(record.value)
+            }
+            guard batch.producerID != 0 else { continue }
+            let expected = sequences[batch.producerID] ?? (first == 0 ? 0 : batch.sequence)
+            if batch.sequence != expected {
+                fail(
+                    "sequences",
+                    "\(id) has sequence \(batch.sequence) of producer \(batch.producerID) at \(batch.baseOffset), \(expected) is its next"
+                )
+            }
+            sequences[batch.producerID] = batch.sequence + UInt64(batch.count)
+        }
+        for (offset, label) in logs.histories[partition].known where offset >= first && present[offset] != label {
+            fail(
+                "lost",
+                "\(id) had record \(label) at \(offset), and has \(present[offset].map { "\($0)" } ?? "nothing")")
+        }
+        for (offset, label) in present where logs.batches[label.batch].outcome == .refused {
+            fail("refused", "\(id) has record \(label) at \(offset), which was refused for certain")
+        }
+    }
+
+    /// All replicas become equal, and members of the in-sync set.
+    func logsBecomeWhole() {
+        guard scenario.logs != nil else { return }
+        let beganMs = cluster.nowMs
+        while let problem = logs.partitions.indices.lazy.compactMap({ self.notEqual($0) }).first {
+            guard cluster.nowMs < beganMs + patienceMs else {
+                return fail("wholeness", "\(patienceMs) ms after the last record \(problem)")
+            }
+            cluster.run(forMs: 50)
+        }
+        statistics.add(.checked, "ms until logs are whole", Int(cluster.nowMs - beganMs))
+    }
+
+    private func notEqual(_ partition: Int) -> String? {
+        let id = logs.partitions[partition]
+        guard let configuration = configuration(of: partition) else { return "\(id) has no configuration" }
+        var first: (node: NodeID, facts: LogFacts, batches: [RecordBatch])?
+        for node in configuration.replicas {
+            let store = cluster.virtualNodes[Int(node.rawValue) - 1].store
+            guard let facts = store.logFacts(id) else { return "\(id) has no log at n\(node)" }
+            guard configuration.inSync.contains(LogMember(node: node, logID: facts.logID)) else {
+                return "n\(node) is not in sync for \(id)"
+            }
+            let batches = store.allBatches(id)
+            guard let known = first else {
+                first = (node, facts, batches)
+                continue
+            }
+            if known.batches != batches || known.facts.firstOffset != facts.firstOffset {
+                func text(_ facts: LogFacts, _ batches: [RecordBatch]) -> String {
+                    "\(batches.count) batches of \(facts.firstOffset)..<\(batches.last?.endOffset ?? facts.firstOffset)"
+                }
+                return
+                    "\(id) is \(text(known.facts, known.batches)) at n\(known.node) and \(text(facts, batches)) at n\(node)"
+            }
+        }
+        return nil
+    }
+}

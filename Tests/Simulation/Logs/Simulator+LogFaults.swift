@@ -1,0 +1,61 @@
+import NodeCore
+import Wire
+
+/// Faults that hit whoever is primary.
+extension Simulator {
+    func begin(logFault index: Int) {
+        guard isStormy, let fault = scenario.logs?.faults[index],
+            let configuration = configuration(of: fault.partition)
+        else { return }
+        let primary = Int(configuration.primary.rawValue) - 1
+        let others = configuration.replicas.map { Int($0.rawValue) - 1 }.filter { $0 != primary }
+        guard !others.isEmpty else { return }
+        let other = others[Int(fault.draw % UInt64(others.count))]
+        note("fault of a reign \(index): \(fault.kind) n\(primary + 1) n\(other + 1) for \(fault.forMs) ms")
+        statistics.add(.faults, "reigns: \(fault.kind)")
+        switch fault.kind {
+        case .crash: return crash(primary, downMs: fault.forMs + scenario.deathNoticedMs.lowerBound)
+        case .restart: return crash(primary, downMs: 1 + fault.forMs % 20)
+        case .secondaryCrash: return crash(other, downMs: fault.forMs)
+        case .falseDeath: cluster.announce(primary, .dead)
+        case .silence:
+            for node in cluster.virtualNodes.indices where node != primary { cluster.cut(primary, node) }
+            plan(.log(.suspect(primary)), inMs: fault.forMs / 2)
+        case .deafness:
+            for node in cluster.virtualNodes.indices where node != primary { cluster.cut(node, primary) }
+            plan(.log(.suspect(primary)), inMs: fault.forMs / 2)
+        case .isolation:
+            for node in cluster.virtualNodes.indices where node != primary {
+                cluster.cut(node, primary)
+                cluster.cut(primary, node)
+            }
+            plan(.log(.suspect(primary)), inMs: fault.forMs / 4)
+        case .lag: cluster.cut(primary, other)
+        case .unheard: cluster.cut(other, primary)
+        case .fullDisk:
+            cluster.virtualNodes[primary].store.readOnlyReason = "the disk is full"
+            return plan(.log(.mend(primary)), inMs: fault.forMs)
+        case .pause: return cluster.pause(primary, forMs: fault.forMs)
+        case .loss:
+            let node = fault.draw >> 32 & 1 == 0 ? primary : other
+            return loseDatabase(
+                ScriptedFault(kind: .lostDatabases, atMs: 0, forMs: fault.forMs, node: node, other: other, amount: 0))
+        }
+        plan(.log(.mend(primary)), inMs: fault.forMs)
+    }
+
+    func suspect(_ node: Int) {
+        guard isStormy else { return }
+        cluster.announce(node, .dead)
+    }
+
+    func mendLog(_ node: Int) {
+        guard isStormy else { return }
+        for other in cluster.virtualNodes.indices where other != node {
+            cluster.mend(node, other)
+            cluster.mend(other, node)
+        }
+        cluster.virtualNodes[node].store.readOnlyReason = nil
+        if cluster.virtualNodes[node].isUp { cluster.announce(node, .alive) }
+    }
+}
