@@ -22,7 +22,7 @@ enum GatewayCounter: String, CaseIterable, Sendable {
     case signInsShed = "sign_ins_shed_total"
     /// Compare-and-sets by value that gave up because others kept changing the key.
     case casContended = "cas_contended_total"
-    /// Events told on streams (once, however many clients).
+    /// Events told on streams: once, however many clients; those of a topic's stream for each client.
     case streamEvents = "stream_events_total"
     /// Streams refused because too many were open.
     case streamsRefused = "streams_refused_total"

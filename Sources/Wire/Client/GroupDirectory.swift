@@ -151,8 +151,8 @@ struct GroupDirectory: Sendable {
                 doubted = (register, error)
             }
         }
-        throw doubted?.error
-            ?? .overloaded("others keep changing the position of group '\(name)' in partition \(partition.index)")
+        if let doubted { throw doubted.error }
+        throw contended("the position of group '\(name)' in partition \(partition.index)")
     }
 
     /// See `StormoClient.deleteGroup`.
@@ -172,7 +172,12 @@ struct GroupDirectory: Sendable {
             // Forced, a member that is left may begin anew at once: that is a group of its own.
             if isForced || deleted.count == registers.count { return .deleted(partitions: deleted.count) }
         }
-        throw .overloaded("others keep changing the positions of group '\(name)'")
+        throw contended("the positions of group '\(name)'")
+    }
+
+    private func contended(_ what: String) -> ClientError {
+        client.router.engine.counters.overloaded.count()
+        return .overloaded("others keep changing \(what)")
     }
 
     /// Deletes the registers of former lives of a topic. Nobody waits for it: what is left is not shown, and goes when the
