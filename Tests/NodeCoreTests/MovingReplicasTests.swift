@@ -52,7 +52,9 @@ import Wire
                 Issue.record("partition \(index) is not served")
                 continue
             }
-            let values = try answer.batches.flatMap { try $0.records() }.map { String(decoding: $0.value, as: UTF8.self) }
+            let values = try answer.batches.flatMap { try $0.records() }.map {
+                String(decoding: $0.value, as: UTF8.self)
+            }
             #expect(values == ["a\(index)", "b\(index)"])
         }
         let led = Set(scene.partitions.map(\.primary.rawValue))
@@ -64,7 +66,9 @@ import Wire
         change(scene, .add("n4"))
         let four: Set<UInt64> = [1, 2, 3, 4]
         #expect(
-            scene.cluster.run(forMs: 60_000) { isAt(four, scene) && scene.partitions.contains { $0.replicas.contains(NodeID(4)) } },
+            scene.cluster.run(forMs: 60_000) {
+                isAt(four, scene) && scene.partitions.contains { $0.replicas.contains(NodeID(4)) }
+            },
             "\(scene.partitions.map(\.replicas))")
         change(scene, .remove("n2"))
         #expect(scene.cluster.run(forMs: 60_000) { isAt([1, 3, 4], scene) }, "\(scene.partitions.map(\.replicas))")

@@ -13,7 +13,8 @@ import Wire
             let turn = index % max(1, nodes.count)
             let order = nodes[turn...] + nodes[..<turn]
             return PartitionPlacement.Present(
-                id: PartitionID(topic: TopicID(1), index: UInt32(index)), replicas: order.prefix(factor).map { NodeID($0) },
+                id: PartitionID(topic: TopicID(1), index: UInt32(index)),
+                replicas: order.prefix(factor).map { NodeID($0) },
                 factor: factor)
         }
     }

@@ -12,6 +12,7 @@ struct TopicCommand: AsyncParsableCommand {
         commandName: "topic", abstract: "Make, change, fill and read topics.",
         subcommands: [
             List.self, Describe.self, Create.self, Alter.self, Delete.self, Publish.self, Consume.self,
+            Replay.self,
         ], defaultSubcommand: List.self)
 
     /// Something that cannot be done as things are.
@@ -54,6 +55,29 @@ struct TopicCommand: AsyncParsableCommand {
                 TopicReport(try await TopicCommand.topic(name, by: client), in: client.cluster)
             }
             TopicCommand.tell(report, format.output)
+        }
+    }
+
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Publish dead letters again, each to the topic that it came from.",
+            discussion: "What was replayed once is not replayed again.")
+
+        @Argument(help: "The topic of dead letters.") var topic: String
+        @OptionGroup var flags: SettingFlags<Scope>
+
+        func run() async throws {
+            let name = try TopicCommand.name(topic)
+            let session = try ClientSession(CommandContext(flags), name: "topic")
+            let result = try await session.run { try await $0.replayDeadLetters(name) }
+            Console.line("replayed \(Text.grouped(Double(result.replayed))) records")
+            if result.passedOver > 0 {
+                Console.line("passed over \(Text.grouped(Double(result.passedOver))) that are no dead letters")
+            }
+            guard result.busyPartitions.isEmpty else {
+                let list = result.busyPartitions.map { "\($0)" }.joined(separator: ", ")
+                throw Refused(description: "another replay is at partitions \(list): try again when it is over")
+            }
         }
     }
 

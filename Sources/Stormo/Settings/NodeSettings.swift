@@ -120,7 +120,8 @@ enum NodeSettings {
     /// How often topics are looked at.
     static let topicReview = Setting.duration(
         .node, "topic-review", default: "10s", in: 100...86_400_000,
-        "How often primaries let go of records that are past their time, and learn that a topic is kept in another way.")
+        "How often primaries let go of records that are past their time, and learn that a topic is kept in another way."
+    )
     /// How long tombstones stay.
     static let grace = Setting.duration(
         .node, "grace", default: "1d", in: 2_000...(365 * 86_400_000),

@@ -1,4 +1,4 @@
-public import Wire
+import Wire
 
 /// What became of a replay of dead letters.
 public struct DeadLetterReplay: Sendable, Hashable {

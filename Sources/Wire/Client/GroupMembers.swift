@@ -19,9 +19,13 @@ struct GroupMembers: Sendable {
         self.owner = owner
     }
 
-    private var key: Key { Key(Self.keyPrefix(group, topic).bytes + Array(owner.utf8)) }
+    // By a digest of the name: with the group's the name itself could be longer than a key may be.
+    private var key: Key {
+        let digest = Hex.fixed(XXH64.hash(Array(owner.utf8)))
+        return Key(Self.keyPrefix(group, topic).bytes + Array(digest.utf8))
+    }
 
-    /// What the keys of a group's members begin with; their names follow.
+    /// What the keys of a group's members begin with; their values are the names.
     private static func keyPrefix(_ group: String, _ topic: TopicID) -> Key {
         .system("group-member/\(group)/\(topic)/")
     }
@@ -32,7 +36,7 @@ struct GroupMembers: Sendable {
         let lengthMs = client.configuration.sessionLeaseMs
         let now = NIODeadline.now()
         if writtenAt.map({ now >= $0 + .milliseconds(Int64(lengthMs / 3)) }) ?? true {
-            try await client.put(key, [], ttlMs: lengthMs)
+            try await client.put(key, Array(owner.utf8), ttlMs: lengthMs)
             writtenAt = now
         }
         let others = try await Self.living(in: group, of: topic, client)
@@ -46,8 +50,8 @@ struct GroupMembers: Sendable {
         let start = keyPrefix(group, topic)
         let items = try await client.scanAll(prefix: start.bytes, max: ClientLimits.groupMembersMax)
         return items.compactMap { item -> String? in
-            guard case .value = item.cell.content else { return nil }
-            return String(decoding: item.key.bytes.dropFirst(start.bytes.count), as: UTF8.self)
+            guard case .value(let name) = item.cell.content else { return nil }
+            return String(decoding: name, as: UTF8.self)
         }
     }
 
