@@ -13,8 +13,8 @@ enum ClusterEvent {
     case applied(Int, JournalEntry)
     /// A node has given a message for another one to the network.
     case sent(by: Int, to: NodeID, Message)
-    /// A client has heard that its records are kept from an offset on.
-    case acknowledged(PartitionID, Offset, RecordBatch)
+    /// A client has heard from a node that its records are kept from an offset on.
+    case acknowledged(PartitionID, Offset, RecordBatch, by: Int)
     /// A node has given its answer to another node's request to the network.
     case replied(by: Int, request: AskedRequest, reply: Message)
 }

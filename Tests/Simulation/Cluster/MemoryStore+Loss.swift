@@ -1,4 +1,4 @@
-package import NodeCore
+import NodeCore
 import Wire
 
 extension MemoryStore {

@@ -325,7 +325,8 @@ package final class VirtualCluster {
         let place = index * NodePairs.nodesMax + Int(about.rawValue)
         // What was noticed before comes first, also when notices were slower then.
         let atMs = max(nowMs + pick(weather.noticeMs), noticedMs[place] ?? 0)
-        guard atMs > nowMs else { return arrive(index, arrival) }
+        // Nor may it overtake one that is due at this very moment.
+        guard atMs > nowMs || noticedMs[place] == nowMs else { return arrive(index, arrival) }
         noticedMs[place] = atMs
         queue.push(.notice(at: index, run: virtual.run, arrival), atMs: atMs)
     }

@@ -59,6 +59,8 @@ struct LogRequest {
     }
 
     let sender: Sender
+    /// The node that was asked.
+    let node: Int
     var isAnswered = false
 }
 

@@ -91,7 +91,7 @@ extension Simulator {
     /// Asks a node something outside of all histories.
     private func ask(_ node: Int, _ message: Message) -> Message? {
         let index = logs.requests.count
-        logs.requests.append(LogRequest(sender: .checker))
+        logs.requests.append(LogRequest(sender: .checker, node: node))
         cluster.request(LogClients.numbers.lowerBound + index, to: node, message)
         cluster.run(forMs: scenario.limits.operationTimeoutMs + 100) { logs.checkerHeard[index] != nil }
         return logs.checkerHeard.removeValue(forKey: index)

@@ -57,7 +57,8 @@ extension Simulator {
         let isWaitedFor = !logs.requests[index].isAnswered
         logs.requests[index].isAnswered = true
         switch logs.requests[index].sender {
-        case .producer(let producer, let batch): produced(answer.message, batch, producer, isWaitedFor)
+        case .producer(let producer, let batch):
+            produced(answer.message, batch, producer, isWaitedFor, by: logs.requests[index].node)
         case .consumer(let consumer, let from, let floors):
             fetched(answer.message, from: from, floors, consumer, isWaitedFor)
         case .checker: logs.checkerHeard[index] = answer.message
@@ -98,7 +99,7 @@ extension Simulator {
 
     private func send(_ message: Message, to node: Int, _ sender: LogRequest.Sender, patienceMs: UInt64) -> Int {
         let index = logs.requests.count
-        logs.requests.append(LogRequest(sender: sender))
+        logs.requests.append(LogRequest(sender: sender, node: node))
         plan(.log(.giveUp(index)), inMs: patienceMs)
         cluster.request(
             LogClients.numbers.lowerBound + index, to: node, message,
@@ -167,10 +168,10 @@ extension Simulator {
         case gap
     }
 
-    private func produced(_ answer: Message, _ number: Int, _ index: Int, _ isWaitedFor: Bool) {
+    private func produced(_ answer: Message, _ number: Int, _ index: Int, _ isWaitedFor: Bool, by node: Int) {
         switch answer {
         case .produced(let body):
-            acknowledged(number, at: body.baseOffset)
+            acknowledged(number, at: body.baseOffset, by: node)
             guard isWaitedFor else { return }
             finish(index)
         case .error(let error):
@@ -187,7 +188,7 @@ extension Simulator {
         }
     }
 
-    private func acknowledged(_ number: Int, at base: Offset) {
+    private func acknowledged(_ number: Int, at base: Offset, by node: Int) {
         let batch = logs.batches[number]
         statistics.add(.outcomes, "kept")
         let problem = logs.histories[batch.partition].acknowledged(batch, at: base)
@@ -198,7 +199,7 @@ extension Simulator {
         logs.batches[number].outcome = .kept(base)
         guard isNew else { return }
         if let content = logs.producers[batch.producer].batch, content.number == number {
-            happened(.acknowledged(logs.partitions[batch.partition], base, content.content))
+            happened(.acknowledged(logs.partitions[batch.partition], base, content.content, by: node))
         }
         changeAnswered()
     }

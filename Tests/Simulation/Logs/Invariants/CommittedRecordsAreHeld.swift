@@ -19,14 +19,18 @@ struct CommittedRecordsAreHeld: Invariant {
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
         switch event {
         case .sent(let node, _, .append(let append)): return shipped(append, by: node, cluster)
-        case .acknowledged(let partition, let base, let batch):
-            let end = base + Offset(batch.count)
-            if let holder = holder(of: batch, at: base, partition, cluster),
-                let problem = extend(partition, to: end, holder)
-            {
-                return problem
-            }
+        case .acknowledged(let partition, let base, let batch, let node):
+            // Others may have the same records from another epoch: a producer sends them again until it is answered.
+            let log = cluster.virtualNodes[node].store.allBatches(partition)
+            guard log.contains(where: { $0.baseOffset == base && $0.checksum == batch.checksum }) else { return nil }
+            extend(partition, to: base + Offset(batch.count), log)
             return members(partition, from: base, cluster)
+        case .replied(_, let asked, .accepted):
+            guard case .accept(let accept) = asked.message,
+                let partition = PartitionConfiguration.partition(of: accept.key)
+            else { return nil }
+            _ = inForce.look(partition, cluster)
+            return nil
         case .applied(let node, .truncate(let partition, let from)): return cut(partition, from, node, cluster)
         case .applied(_, .register(let key, let state)):
             guard let partition = PartitionConfiguration.partition(of: key), state.accepted != nil else { return nil }
@@ -37,6 +41,8 @@ struct CommittedRecordsAreHeld: Invariant {
 
     private mutating func shipped(_ append: Append, by node: Int, _ cluster: VirtualCluster) -> String? {
         let id = append.partition
+        // What was decided is seen while the disks still tell of it: one of them may be lost next.
+        _ = inForce.look(id, cluster)
         let store = cluster.virtualNodes[node].store
         let known = committed[id] ?? Committed()
         if append.epoch > known.epoch {
@@ -46,28 +52,15 @@ struct CommittedRecordsAreHeld: Invariant {
             }
         }
         guard append.highWatermark > known.end else { return nil }
-        if let problem = extend(id, to: append.highWatermark, store.allBatches(id)) { return problem }
+        extend(id, to: append.highWatermark, store.allBatches(id))
         return members(id, from: known.end, cluster)
     }
 
-    /// The log of a node that has a batch at an offset, in its highest epoch: a producer may have sent it again after what an
-    /// earlier primary took was cut.
-    private func holder(of batch: RecordBatch, at base: Offset, _ id: PartitionID, _ cluster: VirtualCluster)
-        -> [RecordBatch]?
-    {
-        func epoch(_ log: [RecordBatch]) -> LogEpoch? {
-            log.first { $0.baseOffset == base && $0.checksum == batch.checksum }?.epoch
-        }
-        let logs = cluster.virtualNodes.map { $0.store.allBatches(id) }.filter { epoch($0) != nil }
-        return logs.max { epoch($0) ?? 0 < epoch($1) ?? 0 }
-    }
-
-    private mutating func extend(_ id: PartitionID, to end: Offset, _ log: [RecordBatch]) -> String? {
+    private mutating func extend(_ id: PartitionID, to end: Offset, _ log: [RecordBatch]) {
         let known = committed[id]?.end ?? 0
-        guard end > known else { return nil }
+        guard end > known else { return }
         committed[id, default: Committed()].batches += log.filter { $0.baseOffset >= known && $0.endOffset <= end }
         committed[id]?.end = end
-        return nil
     }
 
     /// Looks at the members of every set that may be in force.
