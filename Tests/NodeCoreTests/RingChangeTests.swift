@@ -242,4 +242,25 @@ import Wire
         #expect(error.code == .ringRefused)
         #expect(cluster.nodes[0]?.ring?.epoch == Epoch(1))
     }
+
+    /// A majority of three may be the two that are not asked next: those who stay copy before they decide alone.
+    @Test func whoStaysCopiesWhenThereAreFewerCopies() {
+        func layout(_ nodes: [UInt64], _ factor: Int) -> RingLayout {
+            RingLayout(
+                replicationFactor: factor,
+                members: nodes.map {
+                    RingMember(id: NodeID($0), name: "n\($0)", address: "n\($0):1", zone: "", virtualNodes: 8)
+                })
+        }
+        func copiers(from old: RingLayout, to new: RingLayout) -> Bool {
+            let ring = Ring(clusterID: ClusterID(high: 1, low: 1), epoch: Epoch(2), layout: old, next: new)
+            return ring.segments.allSatisfy { segment in
+                (segment.next ?? []).contains { segment.replicas.contains($0) && segment.mustCopy($0, old, new) }
+            }
+        }
+        #expect(copiers(from: layout([1, 2, 3], 3), to: layout([2, 3], 3)))
+        #expect(copiers(from: layout([1, 2, 3, 4, 5], 5), to: layout([1, 2, 3, 4, 5], 3)))
+        #expect(!copiers(from: layout([1, 2, 3], 3), to: layout([1, 2, 3, 4], 3)))
+        #expect(!copiers(from: layout([2, 3], 3), to: layout([2], 3)), "who stays has everything of both")
+    }
 }

@@ -234,13 +234,15 @@ struct RingChanging {
 }
 
 extension Ring.Segment {
-    /// Whether a node has to copy this stretch before the new set decides alone: it had no copy, or the new set is so much
-    /// smaller than the old that a majority of it may have missed what a majority of the old one took.
+    /// Whether a node has to copy this stretch before the new set decides alone: it had no copy, or too few of the new set
+    /// would certainly have what a majority of the old one took. A majority of them must, not only one in each majority: the
+    /// next change counts on it again.
     package func mustCopy(_ node: NodeID, _ old: RingLayout, _ new: RingLayout) -> Bool {
         guard let next, next.contains(node) else { return false }
         guard replicas.contains(node) else { return true }
         let kept = next.count { replicas.contains($0) }
-        return kept >= new.quorum && new.quorum + old.quorum <= replicas.count
+        let certain = next.count - kept + max(0, old.quorum - (replicas.count - kept))
+        return certain < new.quorum
     }
 }
 
