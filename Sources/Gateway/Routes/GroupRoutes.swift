@@ -82,15 +82,7 @@ struct GroupRoutes {
             group: name, topic: topic, partition: partition.map { UInt32($0) }, to: query)
         return Response.object(capacity: 64 + positions.count * 40) {
             $0.member("topic", topic)
-            $0.name("positions")
-            $0.array {
-                for position in positions {
-                    $0.object {
-                        $0.member("partition", position.partition)
-                        $0.member("offset", position.offset)
-                    }
-                }
-            }
+            $0.positions("positions", positions)
         }
     }
 

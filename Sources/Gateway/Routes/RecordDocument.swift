@@ -113,3 +113,18 @@ enum RecordDocument {
 
     private static func text(_ bytes: [UInt8]) -> String? { String(validating: bytes, as: UTF8.self) }
 }
+
+extension JSONWriter {
+    /// A member that lists places in partitions.
+    mutating func positions(_ name: String, _ positions: [RecordPosition]) {
+        self.name(name)
+        array {
+            for position in positions {
+                $0.object {
+                    $0.member("partition", position.partition)
+                    $0.member("offset", position.offset)
+                }
+            }
+        }
+    }
+}

@@ -23,15 +23,7 @@ struct RecordRoutes {
         let records = try RecordDocument.records(of: call.body, nowMs: UInt64(max(0, WallClock.nowMs())))
         let positions = try await services.client.publish(toExisting: topic, records)
         return Response.object(capacity: 32 + positions.count * 40) {
-            $0.name("offsets")
-            $0.array {
-                for position in positions {
-                    $0.object {
-                        $0.member("partition", position.partition)
-                        $0.member("offset", position.offset)
-                    }
-                }
-            }
+            $0.positions("offsets", positions)
         }
     }
 

@@ -187,8 +187,7 @@ struct GroupReader: Sendable {
                         return try await putAside(record, policy, "\(error)", place, &lease)
                     }
                 }
-                var random = SystemRandomNumberGenerator()
-                let pauseMs = backoff.pause(jitter: random.next())
+                let pauseMs = backoff.nextMs()
                 consumer.logger.warning(
                     "handling \(records.count) records of \(place) failed, again in \(pauseMs) ms: \(error)")
                 try await holding(&lease) { try await Task.sleep(for: .milliseconds(pauseMs)) }
@@ -217,8 +216,7 @@ struct GroupReader: Sendable {
                 throw lost
             } catch {
                 try Task.checkCancellation()
-                var random = SystemRandomNumberGenerator()
-                let pauseMs = backoff.pause(jitter: random.next())
+                let pauseMs = backoff.nextMs()
                 consumer.logger.warning("'\(policy.topic)' takes no dead letter, again in \(pauseMs) ms: \(error)")
                 try await holding(&lease) { try await Task.sleep(for: .milliseconds(pauseMs)) }
             }

@@ -65,8 +65,7 @@ struct PartitionSource: Sendable {
                 if backoff.failures % 10 == 0 {
                     logger.warning("reading partition \(partition) of '\(topic)' waits: \(error)")
                 }
-                var random = SystemRandomNumberGenerator()
-                try await Task.sleep(for: .milliseconds(backoff.pause(jitter: random.next())))
+                try await Task.sleep(for: .milliseconds(backoff.nextMs()))
             }
         }
     }

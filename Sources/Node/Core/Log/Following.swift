@@ -20,8 +20,7 @@ extension Node {
         }
         guard let epoch = partition.log?.facts.epoch else { return }
         guard append.epoch >= epoch || Mutation.lowerEpochTaken.isOn else {
-            // A primary that does not know yet that its reign is over.
-            if isNew { partition.log = nil }
+            // A primary that does not know yet that its reign is over. A new log is of epoch 0, which none is below.
             return answer(append, to: node, partition, matched: false, end: partition.log?.end ?? 0)
         }
         if partition.isPrimary, append.epoch > epoch {

@@ -72,8 +72,7 @@ extension Node {
             let present = PartitionConfiguration(bytes)
         {
             guard present.epoch == primary.epoch, present.primary == identity.id else {
-                return stepDown(
-                    partition.id, because: "\(name(of: present.primary)) is primary of epoch \(present.epoch)")
+                return stepDown(partition.id, to: present)
             }
             // One of the changes that were not answered has been made; the others compared with an older version and
             // cannot be any more. Or somebody else has said where the replicas should be.
@@ -89,15 +88,16 @@ extension Node {
             case .value(let bytes) = accepted.cell.content, let present = PartitionConfiguration(bytes)
         else { return }
         guard present.epoch == primary.epoch, present.primary == identity.id else {
-            if present.epoch >= primary.epoch {
-                stepDown(
-                    partition.id, because: "\(name(of: present.primary)) is primary of epoch \(present.epoch)")
-            }
+            if present.epoch >= primary.epoch { stepDown(partition.id, to: present) }
             return
         }
         // A version that is known to have changed settles what compared with the former one.
         guard !primary.isChanging, accepted.cell.version > primary.version else { return }
         settle(partition, primary, present, version: accepted.cell.version)
+    }
+
+    private mutating func stepDown(_ id: PartitionID, to present: PartitionConfiguration) {
+        stepDown(id, because: "\(name(of: present.primary)) is primary of epoch \(present.epoch)")
     }
 
     private mutating func settle(
