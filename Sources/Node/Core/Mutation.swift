@@ -56,6 +56,8 @@ package enum Mutation: String, CaseIterable, Sendable {
     case leaseWithoutMargin
     /// A replica that lost its state votes as if it had not.
     case amnesiaVotes
+    /// A cell seen at a replica is proposed anew under a ballot below the one it was seen with.
+    case settlesBelowSeen
 
     // Logs.
     /// A secondary acknowledges before its sync.

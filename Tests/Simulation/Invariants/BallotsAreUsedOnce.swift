@@ -20,6 +20,13 @@ struct BallotsAreUsedOnce: Invariant {
         case .started(let node):
             let known = highest[node] ?? (.zero, .zero)
             highest[node] = (.zero, max(known.present, known.before))
+            // What it finds on its disk it may go on with, also when nobody was sent it yet.
+            for (key, state) in cluster.virtualNodes[node].store.registers {
+                guard let accepted = state.accepted, let known = uses[accepted.ballot], known.key == key,
+                    known.cell == nil
+                else { continue }
+                uses[accepted.ballot]?.cell = accepted.cell
+            }
             return nil
         case .sent(let node, _, .prepare(let prepare)):
             let known = highest[node] ?? (.zero, .zero)

@@ -122,10 +122,17 @@ extension Node {
             : LogMember(node: identity.id, logID: logID(of: partition.id))
     }
 
+    /// The next in the order behind a node, around its end.
+    private func successor(of node: NodeID, in configuration: PartitionConfiguration) -> NodeID? {
+        let candidates = successors(of: configuration)
+        let order = configuration.order
+        guard let place = order.firstIndex(of: node) else { return candidates.first }
+        return (order[place...] + order[..<place]).first { candidates.contains($0) }
+    }
+
     /// Living members of the in-sync set, in the order in which they should take over.
-    private func successors(of configuration: PartitionConfiguration) -> [NodeID] {
-        let order = configuration.wanted + configuration.replicas.filter { !configuration.wanted.contains($0) }
-        return order.filter { node in
+    func successors(of configuration: PartitionConfiguration) -> [NodeID] {
+        configuration.order.filter { node in
             node != configuration.primary && configuration.inSync.contains { $0.node == node }
                 && (node == identity.id || state(of: node) == .alive)
         }
@@ -247,20 +254,11 @@ extension Node {
         }
     }
 
-    /// Gives the reign to another member of the in-sync set, if there is one that is alive.
-    mutating func resign(_ partition: Partition, to preferred: NodeID? = nil, because reason: String) {
+    /// Gives the reign to an heir.
+    mutating func resign(_ partition: Partition, to successor: NodeID, because reason: String) {
         guard let primary = partition.primary, !primary.isChanging, primary.proposed.isEmpty,
             time.monotonicMs >= partition.nextResignMs
         else { return }
-        // Whoever cannot write does not answer.
-        let candidates = successors(of: primary.configuration).filter { node in
-            primary.followers.contains {
-                $0.node == node && time.monotonicMs < $0.lastAnsweredMs + limits.inSyncTimeoutMs
-            }
-        }
-        guard let successor = preferred.flatMap({ candidates.contains($0) ? $0 : nil }) ?? candidates.first else {
-            return
-        }
         partition.nextResignMs = time.monotonicMs + limits.resignPauseMs
         counters.resignations += 1
         // First of all it serves nobody any more: the successor may begin at any moment.
@@ -268,12 +266,13 @@ extension Node {
         nominate(partition, successor, primary.configuration, version: primary.version)
     }
 
-    /// This node is named and cannot lead: it has lost the log that the set knows, or takes no writes. Another one can.
+    /// This node is named and cannot lead: it has lost the log that the set knows, or takes no writes. Another one may: the
+    /// one behind this in the order, since the first of it may be where the reign has just come from, for the same reason.
     private mutating func nominateAnother(
         _ partition: Partition, _ configuration: PartitionConfiguration, version: Ballot
     ) {
         guard configuration.primary == identity.id, time.monotonicMs >= partition.nextResignMs,
-            let successor = successors(of: configuration).first
+            let successor = successor(of: identity.id, in: configuration)
         else { return }
         partition.nextResignMs = time.monotonicMs + limits.resignPauseMs
         nominate(partition, successor, configuration, version: version)

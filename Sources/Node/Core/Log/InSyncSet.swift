@@ -38,6 +38,8 @@ extension Node {
         _ partition: Partition, _ primary: Primary, _ configuration: PartitionConfiguration
     ) {
         primary.isChanging = true
+        // The reign stays here until the change is over, and publishes are taken again.
+        primary.isHandingOver = isLeaving
         // It may be in force from now on, answered or not.
         if !primary.proposed.contains(configuration.inSync), !Mutation.growthCountsLate.isOn {
             primary.proposed.append(configuration.inSync)
@@ -161,7 +163,7 @@ extension Node {
             // Who has to go does not wait.
             !primary.configuration.wanted.contains(identity.id)
                 || time.monotonicMs >= primary.reignBeganMs + limits.preferredPrimaryMs,
-            time.monotonicMs >= partition.nextResignMs, state(of: preferred) == .alive
+            time.monotonicMs >= partition.nextResignMs, heirs(of: primary).contains(preferred)
         else {
             primary.isHandingOver = isLeaving
             return
@@ -170,9 +172,19 @@ extension Node {
             partition, primary, to: preferred, because: "\(name(of: preferred)) should have the reign and can take it")
     }
 
+    /// The members of the in-sync set that can take the reign, in the order in which they should: whoever cannot write
+    /// does not answer.
+    func heirs(of primary: Primary) -> [NodeID] {
+        successors(of: primary.configuration).filter { node in
+            primary.followers.contains {
+                $0.node == node && time.monotonicMs < $0.lastAnsweredMs + limits.inSyncTimeoutMs
+            }
+        }
+    }
+
     /// Gives the reign away without leaving a publish in doubt: those that come now wait at their clients, and those that
     /// are under way are answered first.
-    mutating func handOver(_ partition: Partition, _ primary: Primary, to node: NodeID?, because reason: String) {
+    mutating func handOver(_ partition: Partition, _ primary: Primary, to node: NodeID, because reason: String) {
         primary.isHandingOver = true
         guard primary.produces.isEmpty else { return }
         resign(partition, to: node, because: reason)

@@ -130,6 +130,9 @@ package struct PartitionConfiguration: Hashable, Sendable {
 
     /// Where the replicas should be, the preferred primary first.
     package var wanted: [NodeID] { target.isEmpty ? replicas : target }
+
+    /// All replicas in the order in which the reign goes on: those that stay first.
+    var order: [NodeID] { wanted + replicas.filter { !wanted.contains($0) } }
 }
 
 extension ByteReader {

@@ -144,8 +144,10 @@ extension Node {
         expireProduces(primary)
         for index in primary.followers.indices { tickFollower(partition, primary, index) }
         reviewInSyncSet(partition, primary)
-        if store.readOnlyReason != nil { resign(partition, because: "its disk takes no writes") }
-        if isLeaving { handOver(partition, primary, to: nil, because: "\(identity.name) is going down") }
+        if store.readOnlyReason != nil || isLeaving, let heir = heirs(of: primary).first {
+            if store.readOnlyReason != nil { resign(partition, to: heir, because: "its disk takes no writes") }
+            if isLeaving { handOver(partition, primary, to: heir, because: "\(identity.name) is going down") }
+        }
         guard partition.isPrimary else { return }
         reviewTopic(of: partition, primary)
     }

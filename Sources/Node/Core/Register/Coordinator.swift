@@ -252,6 +252,15 @@ extension Node {
     /// Phase 1 under a fresh ballot.
     mutating func prepare(_ id: OperationID, _ purpose: Operation.Purpose) {
         guard let ballot = freshBallot() else { return ballotsHeld(id) }
+        if let known = operations[id].goal.newestKnown, ballot <= known, !Mutation.settlesBelowSeen.isOn {
+            // Proposed below, the cell could be chosen, overwritten, and then found again where it was seen.
+            return finish(
+                id,
+                .failed(
+                    .clockDrift,
+                    "a copy is of a time \(known.time.milliseconds - ballot.time.milliseconds) ms ahead of \(identity.name)'s clock: it is settled when that has come"
+                ))
+        }
         promisedPaths.drop(operations[id].key)
         operations[id].phase = .preparing(purpose)
         operations[id].ballot = ballot

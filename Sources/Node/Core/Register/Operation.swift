@@ -75,6 +75,15 @@ final class Operation {
         case settle(AcceptedCell)
         /// Asks nodes one question and hands their answers on.
         case gather(Message, ReplicaSet)
+
+        /// What the operation brings to be proposed without having been promised it: only a higher ballot may carry it.
+        var newestKnown: Ballot? {
+            switch self {
+            case .deliver(let kept): kept.version
+            case .settle(let seen): seen.ballot
+            case .read, .write, .scan, .gather: nil
+            }
+        }
     }
 
     /// Why a ballot is being prepared.
