@@ -30,9 +30,10 @@ struct BallotCeiling {
     func allows(_ time: HybridTime) -> Bool { time > floor && time <= ceiling }
 
     /// Whether it is time to raise it: less than half of the lead is left, also once what is on its way to the disk is
-    /// there. So no promise is ever above what was written before it.
+    /// there. So no promise is ever above what was written before it. What the run before has written counts as well: else a
+    /// node that starts over and over would put it off further each time, and wait for ever longer.
     func isDue(_ time: HybridTime, leadMs: UInt64) -> Bool {
-        max(ceiling, raising?.to ?? .zero).milliseconds < time.milliseconds + leadMs / 2
+        max(persisted, raising?.to ?? .zero).milliseconds < time.milliseconds + leadMs / 2
     }
 
     /// The ceiling to persist at a time. Never below the one found at start, also when the clock was set back since: the

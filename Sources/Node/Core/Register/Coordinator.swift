@@ -252,6 +252,7 @@ extension Node {
     /// Phase 1 under a fresh ballot.
     mutating func prepare(_ id: OperationID, _ purpose: Operation.Purpose) {
         guard let ballot = freshBallot() else { return ballotsHeld(id) }
+        operations[id].phase = .preparing(purpose)
         if let known = operations[id].goal.newestKnown, ballot <= known, !Mutation.settlesBelowSeen.isOn {
             // Proposed below, the cell could be chosen, overwritten, and then found again where it was seen.
             return finish(
@@ -262,7 +263,6 @@ extension Node {
                 ))
         }
         promisedPaths.drop(operations[id].key)
-        operations[id].phase = .preparing(purpose)
         operations[id].ballot = ballot
         operations[id].newest = nil
         if case .settle(let seen) = operations[id].goal { operations[id].newest = seen }
