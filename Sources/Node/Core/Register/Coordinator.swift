@@ -179,7 +179,11 @@ extension Node {
             }
         case .sounding:
             if set.isQuorum(yes) {
-                _ = clock.merge(operations[id].seen.time, physicalMs: time.wallMs)
+                // What is further ahead than clocks may be is not followed: below it nothing is worth proposing, and a newer
+                // value found later would say nothing about what became of this one.
+                let seen = operations[id].seen.time
+                _ = clock.merge(seen, physicalMs: time.wallMs)
+                guard clock.latest >= seen else { return again(id, .restart) }
                 operations[id].hasSounded = true
                 overwrite(id)
             } else if !canStill {
