@@ -135,6 +135,12 @@ extension Simulator {
     func logsBecomeWhole() {
         guard scenario.logs != nil else { return }
         let beganMs = cluster.nowMs
+        // Who catches up has to be let: each replica may have to have everything anew, at the pace that is allowed.
+        let stores = cluster.virtualNodes.map(\.store)
+        let bytes = logs.partitions.reduce(0) { sum, id in
+            sum + stores.reduce(0) { sum, store in sum + store.allBatches(id).reduce(0) { $0 + $1.encodedCount } }
+        }
+        let patienceMs = patienceMs + UInt64(bytes * 1_000 / scenario.limits.catchUpBytesPerSecond)
         while let problem = logs.partitions.indices.lazy.compactMap({ self.notEqual($0) }).first {
             guard cluster.nowMs < beganMs + patienceMs else {
                 return fail("wholeness", "\(patienceMs) ms after the last record \(problem)")
