@@ -242,6 +242,17 @@ final class TopicConsumeWorkload: BenchWorkload {
 struct BenchRecords: Sendable {
     /// Size of each record's value, in bytes.
     let bytes: Int
+    /// The values, made ahead: what is measured is publishing them. So many that none comes twice within the 64 KiB that
+    /// LZ4 looks back.
+    private let values: [[UInt8]]
+
+    private static let valuesMade = 2_048
+
+    /// Records with values of a size.
+    init(bytes: Int) {
+        self.bytes = bytes
+        values = (0..<UInt64(Self.valuesMade)).map { Self.value($0, bytes: bytes) }
+    }
 
     /// A record by its number.
     func record(_ number: UInt64) -> Record {
@@ -249,7 +260,9 @@ struct BenchRecords: Sendable {
     }
 
     /// The value of a record.
-    func value(_ number: UInt64) -> [UInt8] {
+    func value(_ number: UInt64) -> [UInt8] { values[Int(number % UInt64(Self.valuesMade))] }
+
+    private static func value(_ number: UInt64, bytes: Int) -> [UInt8] {
         let floor = number % 1_000
         let kw = 4 + Double(number % 977) / 200
         var text =

@@ -126,13 +126,11 @@ final class Publisher: Sendable {
             let partition = record.key.map { UInt32(XXH64.hash($0) % UInt64(info.partitions.count)) } ?? keyless
             let bytes = record.encodedCount
             var index = last[partition]
-            if let at = index {
-                let group = groups[at].1
-                if group.bytes + bytes > ClientLimits.batchBytesMax
-                    || group.records.count >= ClientLimits.batchRecordsMax
-                {
-                    index = nil
-                }
+            if let at = index,
+                groups[at].1.bytes + bytes > ClientLimits.batchBytesMax
+                    || groups[at].1.records.count >= ClientLimits.batchRecordsMax
+            {
+                index = nil
             }
             let at = index ?? groups.count
             if index == nil {
