@@ -1,5 +1,7 @@
+import Foundation
 import Histogram
 import Testing
+import Wire
 
 @testable import Stormo
 
@@ -39,10 +41,10 @@ import Testing
             results: [
                 BenchResult(
                     concurrency: 1, seconds: 2, tally: tally(), beganAtMs: 7, eachSecond: [400, 600],
-                    processorUs: [30_000, nil]),
+                    usage: BenchUsage(processorUs: [30_000, nil], diskBytes: 4_000, wireBytesIn: nil)),
                 BenchResult(
                     concurrency: 256, seconds: 2, tally: BenchTally(), beganAtMs: 8, eachSecond: [],
-                    processorUs: [5, 5]),
+                    usage: BenchUsage(processorUs: [5, 5])),
             ])
         #expect(report.runs[0].processorUsPerOperation == ["node-1": 30])
         #expect(report.runs[0].perSecond == 500)
@@ -51,10 +53,10 @@ import Testing
         #expect(report.runs[1].p99Us == 0)
         let lines = report.lines
         #expect(lines[0] == "kv put: keys 10, value bytes 100")
-        #expect(lines[1].hasSuffix("ERRORS  node-1  bench"))
+        #expect(lines[1].hasSuffix("ERRORS  IN B  OUT B  DISK B  node-1  bench"))
         #expect(Set(lines[1...3].map(\.count)).count == 1, "\(lines)")
         #expect(lines[2].contains("  500  "))
-        #expect(lines[2].hasSuffix("2    30.0      -"))
+        #expect(lines[2].hasSuffix("2     -      -       4    30.0      -"))
         #expect(lines.last == "1 at once: 2 failed: no quorum: 1 of 3 answered")
     }
 
@@ -65,6 +67,47 @@ import Testing
             #expect(value.first == UInt8(ascii: "{") && value.last == UInt8(ascii: "}"))
         }
         #expect(BenchRecords(bytes: 200).value(1) != BenchRecords(bytes: 200).value(2))
+    }
+
+    @Test func `a numbered record is JSON of the same size and tells its number`() throws {
+        let records = BenchRecords(bytes: 200)
+        for number in [UInt64(0), 7, 123_456_789_012] {
+            let record = records.numbered(number)
+            #expect(record.value.count == 200)
+            #expect(BenchRecords.number(of: record) == Int(number))
+            let text = String(decoding: record.value, as: UTF8.self)
+            let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+            #expect(parsed?["nr"] as? Int == Int(number))
+        }
+        #expect(BenchRecords.number(of: Record(key: nil, value: Array("{}".utf8), timestampMs: 0)) == nil)
+    }
+
+    /// A second's warm-up and two seconds at 10 a second: records 10 to 29 are measured.
+    @Test func `a flow counts what was due, came and went missing`() {
+        let schedule = FlowSchedule(rate: 10, warmUpMs: 1_000, durationMs: 2_000)
+        #expect(schedule.count == 30 && schedule.firstMeasured == 10)
+        #expect(schedule.due(15) == schedule.begin + .milliseconds(1_500))
+        let tally = FlowTally(schedule: schedule)
+        let records = BenchRecords(bytes: 200)
+        #expect(tally.began(30))
+        tally.acknowledged(0..<20)
+        tally.failed(10, "no quorum", "no quorum: 1 of 3")
+        tally.delivered((0..<15).map { records.numbered($0) })
+        // Again, as delivery at least once allows: counts once.
+        tally.delivered([records.numbered(3), records.numbered(14)])
+        #expect(tally.missing == 5)
+        let result = tally.result(nil)
+        #expect(result.due == 20 && result.acknowledged == 10 && result.missing == 5)
+        #expect(result.deliveries.totalCount == 5)
+        #expect(result.errors == ["no quorum": 10])
+        let report = FlowReport(parameters: ["record bytes": 200], processes: [], results: [result])
+        #expect(report.lines.contains("10 a second: 5 were acknowledged and never came"))
+        #expect(Set(report.lines[1...3].map(\.count)).count == 1, "\(report.lines)")
+    }
+
+    @Test func `written bytes are read by their name`() {
+        #expect(ProcessTimes.writtenBytes(io: "rchar: 1\nwrite_bytes: 77\ncancelled_write_bytes: 5\n") == 77)
+        #expect(ProcessTimes.writtenBytes(io: "rchar: 1\n") == nil)
     }
 
     @Test func `a walk reaches all keys`() {

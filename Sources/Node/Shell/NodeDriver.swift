@@ -19,6 +19,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     private var swim: Swim
     private var wake: Scheduled<Void>?
     private var ticker: RepeatedTask?
+    private var traffic = Traffic()
     private var isDraining = false
     private var isStopped = false
 
@@ -330,6 +331,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     }
 
     func connectionOpened(_ connection: Connection) {
+        traffic.opened(connection)
         switch (connection.purpose, connection.isOutgoing) {
         case (.control, let isOutgoing):
             refusals[connection.remoteAddress] = nil
@@ -375,6 +377,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
     func connectionReadCompleted(_ connection: Connection) { finishTurn() }
 
     func connectionClosed(_ connection: Connection, reason: CloseReason) {
+        traffic.closed(connection)
         guard !isStopped else { return }
         logger.debug("connection to \(connection.peer.name) (\(connection.remoteAddress)) ended: \(reason)")
         unflushed.removeAll { $0 === connection }
@@ -426,6 +429,7 @@ final class NodeDriver: ConnectionDelegate, @unchecked Sendable {
                 .init(name: "handshakes_displaced", value: listener.displaced),
             ]
         }
+        items += traffic.items
         items += swim.statistics.items
         return NodeStatistics(items: items)
     }

@@ -28,6 +28,11 @@ struct BenchReport: Encodable, Sendable, Hashable {
         var examples: [String: String]
         /// Processor time of each process for one operation, in microseconds.
         var processorUsPerOperation: [String: Double]
+        /// Bytes for one operation: received and sent by the nodes together, and written to disks by the processes; nil
+        /// when they cannot be told.
+        var wireInPerOperation: Double?
+        var wireOutPerOperation: Double?
+        var diskPerOperation: Double?
     }
 
     /// `kv put`.
@@ -56,9 +61,13 @@ struct BenchReport: Encodable, Sendable, Hashable {
         runs = results.map { result in
             let tally = result.tally
             var processor: [String: Double] = [:]
-            for (process, us) in zip(processes, result.processorUs) {
+            for (process, us) in zip(processes, result.usage.processorUs) {
                 guard let us, tally.operations > 0 else { continue }
                 processor[process.name] = Self.rounded(Double(us) / Double(tally.operations), 100)
+            }
+            func perOperation(_ bytes: UInt64?) -> Double? {
+                guard let bytes, tally.operations > 0 else { return nil }
+                return Self.rounded(Double(bytes) / Double(tally.operations), 10)
             }
             func us(_ percentile: Double) -> Double {
                 tally.operations == 0
@@ -71,7 +80,9 @@ struct BenchReport: Encodable, Sendable, Hashable {
                 itemsPerSecond: Self.rounded(Double(tally.items) / max(result.seconds, 0.001), 10), p50Us: us(50),
                 p99Us: us(99),
                 p999Us: us(99.9), maxUs: us(100), errors: tally.errors, examples: tally.examples,
-                processorUsPerOperation: processor)
+                processorUsPerOperation: processor, wireInPerOperation: perOperation(result.usage.wireBytesIn),
+                wireOutPerOperation: perOperation(result.usage.wireBytesOut),
+                diskPerOperation: perOperation(result.usage.diskBytes))
         }
     }
 
@@ -81,6 +92,7 @@ struct BenchReport: Encodable, Sendable, Hashable {
         var columns: [TextTable.Column] = [.init("AT ONCE", right: true), .init("OPS/S", right: true)]
         if let itemName { columns.append(.init("\(itemName.uppercased())/S", right: true)) }
         columns += ["P50 ms", "P99 ms", "P99.9 ms", "MAX ms", "ERRORS"].map { .init($0, right: true) }
+        columns += ["IN B", "OUT B", "DISK B"].map { .init($0, right: true) }
         columns += processes.map { .init($0, right: true) }
         var table = TextTable(columns)
         for run in runs {
@@ -88,10 +100,14 @@ struct BenchReport: Encodable, Sendable, Hashable {
             if itemName != nil { row.append(Text.grouped(run.itemsPerSecond)) }
             row += [run.p50Us, run.p99Us, run.p999Us, run.maxUs].map { Text.fixed($0 / 1_000, digits: 3) }
             row.append(Text.grouped(Double(run.errors.values.reduce(0, +))))
+            row += [run.wireInPerOperation, run.wireOutPerOperation, run.diskPerOperation].map { bytes in
+                bytes.map { Text.grouped($0) } ?? "-"
+            }
             row += processes.map { name in run.processorUsPerOperation[name].map { Text.fixed($0, digits: 1) } ?? "-" }
             table.add(row)
         }
         var lines = ["\(workload): \(given)"] + table.lines
+        lines.append("IN, OUT and DISK: bytes of one operation, to and from the nodes together and to their disks.")
         if !processes.isEmpty {
             lines.append("Columns named after processes: their processor time for one operation, in µs.")
         }

@@ -27,9 +27,8 @@ struct BenchResult: Sendable {
     var beganAtMs: UInt64
     /// Operations that were answered in each second of that time, the last one perhaps a part of one.
     var eachSecond: [UInt64]
-    /// Processor time in microseconds that each process took meanwhile, in the order of the plan; nil for one that
-    /// ended.
-    var processorUs: [UInt64?]
+    /// What running has cost meanwhile.
+    var usage: BenchUsage
 }
 
 /// Runs a workload in a closed loop: each worker sends its next operation when the last one was answered, so the
@@ -77,7 +76,8 @@ struct BenchRun<Workload: BenchWorkload>: Sendable {
                         } catch {
                             if sent >= begin {
                                 recorder.record(
-                                    worker: number, error: Self.reason(error), detail: CommandExit.line(of: error))
+                                    worker: number, error: BenchErrors.reason(error),
+                                    detail: CommandExit.line(of: error))
                             }
                             // A refusal can come at once: without a pause, a cluster that is down would be asked in a
                             // tight loop. It doubles up to half a second.
@@ -88,7 +88,8 @@ struct BenchRun<Workload: BenchWorkload>: Sendable {
                 }
             }
             try await clock.sleep(until: begin)
-            let before = processorTimes()
+            let meter = BenchMeter(processes: plan.processes)
+            let before = await meter.read(client)
             let measuredFrom = clock.now
             let beganAtMs = SystemClock.now.wallMs
             var (eachSecond, counted): ([UInt64], UInt64) = ([], 0)
@@ -106,22 +107,21 @@ struct BenchRun<Workload: BenchWorkload>: Sendable {
                         + "\(Quantity.durationText(plan.durationMs)), \(Int(Double(done) / max(seconds, 0.001))) a second"
                 )
             }
-            let after = processorTimes()
+            let after = await meter.read(client)
             let measured = Double((clock.now - measuredFrom).nanoseconds) / 1e9
             try await group.waitForAll()
             return BenchResult(
                 concurrency: concurrency, seconds: measured, tally: recorder.total, beganAtMs: beganAtMs,
-                eachSecond: eachSecond,
-                processorUs: zip(before, after).map { before, after in
-                    guard let before, let after, after >= before else { return nil }
-                    return after - before
-                })
+                eachSecond: eachSecond, usage: after.since(before))
         }
     }
 
-    private func processorTimes() -> [UInt64?] { plan.processes.map { ProcessTimes.of($0.pid)?.processorUs } }
+}
 
-    private static func reason(_ error: any Error) -> String {
+/// Failures by what they have in common.
+enum BenchErrors {
+    /// The kind of a failure.
+    static func reason(_ error: any Error) -> String {
         switch error {
         case ClientError.noQuorum: "no quorum"
         case ClientError.outcomeUnknown: "outcome unknown"

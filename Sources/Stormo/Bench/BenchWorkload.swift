@@ -262,11 +262,34 @@ struct BenchRecords: Sendable {
     /// The value of a record.
     func value(_ number: UInt64) -> [UInt8] { values[Int(number % UInt64(Self.valuesMade))] }
 
+    /// A record that tells its number.
+    func numbered(_ number: UInt64) -> Record {
+        var record = record(number)
+        let digits = "\(number)".utf8.suffix(Self.digits)
+        let end = Self.beforeNumber.count + Self.digits
+        record.value.replaceSubrange(end - digits.count..<end, with: digits)
+        return record
+    }
+
+    /// The number of a record made by `numbered`; nil for any other.
+    static func number(of record: Record) -> Int? {
+        guard record.value.starts(with: beforeNumber.utf8) else { return nil }
+        var number: Int?
+        for byte in record.value.dropFirst(beforeNumber.count).prefix(digits) where byte != UInt8(ascii: " ") {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            number = (number ?? 0) * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return number
+    }
+
+    private static let beforeNumber = "{\"nr\":"
+    private static let digits = 12
+
     private static func value(_ number: UInt64, bytes: Int) -> [UInt8] {
         let floor = number % 1_000
         let kw = 4 + Double(number % 977) / 200
         var text =
-            "{\"piano\":\(floor),\"sensore1_kwh\":\(1_000 + number % 100_000).\(number % 10),\"sensore2_kw\":\(kw),"
+            "\(beforeNumber)\(String(repeating: " ", count: digits - 1))0,\"piano\":\(floor),\"sensore1_kwh\":\(1_000 + number % 100_000).\(number % 10),\"sensore2_kw\":\(kw),"
         text +=
             "\"sensore3_corrente\":\(Text.fixed(kw * 2.7, digits: 2)),\"sensore3_tensione\":\(228 + number % 5).5,\"note\":\""
         var value = Array(text.utf8)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import StormoClient
 import Synchronization
 
@@ -19,6 +20,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure a running cluster: throughput, times, processor time.",
         discussion: """
             A closed loop: each of the given number of callers sends its next operation when the last one was answered. \
+            `topic flow` is an open loop: records are due at a fixed rate whatever became of those before. \
             Compare numbers of one machine and one hour only.
             """,
         subcommands: [Keys.self, Topics.self])
@@ -56,10 +58,11 @@ struct BenchCommand: AsyncParsableCommand {
 
         /// What is done with topics.
         enum Operation: String, ExpressibleByArgument, CaseIterable {
-            case publish, consume
+            case publish, consume, flow
         }
 
-        @Argument(help: "publish or consume.") var operation: Operation
+        @Argument(help: "publish, consume, or flow (both at a fixed rate: the time from producer to consumer).")
+        var operation: Operation
         @OptionGroup var flags: SettingFlags<Scope>
         @OptionGroup var format: OutputOptions
 
@@ -80,6 +83,11 @@ struct BenchCommand: AsyncParsableCommand {
                     context, parameters: ["record bytes": bytes, "fetch bytes": fetchBytes], itemName: "records")
                 try await runner.run(
                     TopicConsumeWorkload(records: records, topic: topic, fetchBytes: fetchBytes), format.output)
+            case .flow:
+                let runner = try BenchRunner(context, parameters: ["record bytes": bytes], itemName: nil)
+                try await runner.flow(
+                    records, topic, rates: try context.settings.value(BenchSettings.rate),
+                    logger: context.logger("bench"), format.output)
             }
         }
     }
@@ -129,6 +137,23 @@ struct BenchRunner: Sendable {
         }
         if results.allSatisfy({ $0.tally.operations == 0 }) {
             throw BenchMismatch(description: "no operation was answered; `stormo status` may say why")
+        }
+    }
+    /// Measures records at fixed rates, and prints the report.
+    func flow(_ records: BenchRecords, _ topic: String, rates: [Int], logger: Logger, _ output: OutputFormat)
+        async throws
+    {
+        let line = Mutex(LiveLine(onError: true))
+        let flow = FlowRun(records: records, topic: topic, plan: plan) { text in line.withLock { $0.show(text) } }
+        let results = try await session.run { try await flow.run($0, rates: rates, logger: logger) }
+        line.withLock { $0.clear() }
+        let report = FlowReport(parameters: parameters, processes: plan.processes, results: results)
+        switch output {
+        case .json: Console.bytes(JSONText.bytes(report))
+        case .table: for line in report.lines { Console.line(line) }
+        }
+        if results.allSatisfy({ $0.acknowledged == 0 }) {
+            throw BenchMismatch(description: "no record was acknowledged; `stormo status` may say why")
         }
     }
 }

@@ -23,6 +23,11 @@ enum BenchSettings {
     /// Records per call.
     static let batch = Setting.integer(
         .bench, "batch", default: 1, in: 1...1_000, unit: "records", "Records that one publish hands over.")
+    /// Records a second.
+    static let rate = Setting.list(
+        .bench, "rate", default: "2000", of: "1 to 1000000", countMax: 16,
+        "Records a second of `bench topic flow`; one run for each number."
+    ) { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } }
     /// Bytes of one fetch.
     static let fetchBytes = Setting.bytes(
         .bench, "fetch-bytes", default: "256KiB", in: 1_024...(8 << 20), "Bytes that one fetch asks for.")
@@ -38,6 +43,7 @@ enum BenchSettings {
     /// In the order of the reference.
     static let all: [SettingDefinition] = [
         concurrency.definition, duration.definition, warmUp.definition, keys.definition, valueBytes.definition,
-        recordBytes.definition, batch.definition, fetchBytes.definition, topic.definition, pids.definition,
+        recordBytes.definition, batch.definition, rate.definition, fetchBytes.definition, topic.definition,
+        pids.definition,
     ]
 }
