@@ -34,6 +34,44 @@ import Wire
             })
     }
 
+    /// Two that have lost their logs do not name each other for ever: the third may have its own.
+    @Test func whoCannotLeadNamesTheNextInTheOrder() throws {
+        var lone = LoneNode()
+        for peer in LoneNode.peers {
+            let identity = PeerIdentity(
+                role: .node, id: peer, name: "n\(peer.rawValue)", incarnation: 1, address: "n\(peer.rawValue):1")
+            lone.input(.member(MemberInfo(identity: identity, state: .alive)))
+        }
+        let partition = PartitionID(topic: TopicID(7), index: 0)
+        let nodes = [NodeID(2), NodeID(1), NodeID(3)]
+        let configuration = PartitionConfiguration(
+            topic: "t", epoch: 4, primary: NodeID(1), replicas: nodes, target: [],
+            inSync: nodes.map { LogMember(node: $0, logID: 1_000 + $0.rawValue) }, minInSync: 2)
+        let version = Ballot(time: HybridTime(milliseconds: lone.nowMs + LoneNode.wallOffsetMs), node: NodeID(2))
+        let accepted = AcceptedCell(
+            ballot: version,
+            cell: Cell(version: version, base: nil, content: .value(configuration.encoded), expiryMs: nil))
+        lone.message(from: NodeID(2), .reconfigured(Reconfigured(partition: partition)))
+        var named: NodeID?
+        for _ in 0..<200 where named == nil {
+            for (to, request, message) in lone.takeSent() {
+                switch message {
+                case .replicaRead:
+                    lone.answer(request, from: to, .replicaState(ReplicaState(accepted: accepted, promised: version)))
+                case .prepare(let prepare):
+                    let state = ReplicaState(accepted: accepted, promised: prepare.ballot)
+                    lone.answer(request, from: to, .promise(state))
+                case .accept(let accept):
+                    guard case .value(let bytes) = accept.cell.content, accept.cell.version > version else { continue }
+                    named = PartitionConfiguration(bytes)?.primary
+                default: break
+                }
+            }
+            lone.run(forMs: 10)
+        }
+        #expect(named == NodeID(3))
+    }
+
     @Test func theReignReturnsToWhomItIsMeantFor() throws {
         var limits = CoreLimits()
         limits.preferredPrimaryMs = 2_000
