@@ -19,18 +19,6 @@ struct ProcessTimes: Sendable, Hashable {
             pageBytes: UInt64(max(1, sysconf(Int32(_SC_PAGESIZE)))))
     }
 
-    /// Bytes that a process has had written to disks (`write_bytes` of `/proc/PID/io`); nil when the system does not tell.
-    static func writtenBytes(of pid: Int32) -> UInt64? {
-        guard let bytes = try? Files.read("/proc/\(pid)/io", bytesMax: 16_384) else { return nil }
-        return writtenBytes(io: String(decoding: bytes, as: UTF8.self))
-    }
-
-    /// Reads the text of `/proc/PID/io`.
-    static func writtenBytes(io text: String) -> UInt64? {
-        let name = "write_bytes: "
-        return text.split(separator: "\n").first { $0.hasPrefix(name) }.flatMap { UInt64($0.dropFirst(name.count)) }
-    }
-
     /// Reads the text of `/proc/PID/stat`. The name in it may hold anything, so fields count from its last bracket.
     init?(stat: String, ticksPerSecond: UInt64, pageBytes: UInt64) {
         guard let bracket = stat.lastIndex(of: ")") else { return nil }

@@ -105,11 +105,6 @@ import Wire
         #expect(Set(report.lines[1...3].map(\.count)).count == 1, "\(report.lines)")
     }
 
-    @Test func `written bytes are read by their name`() {
-        #expect(ProcessTimes.writtenBytes(io: "rchar: 1\nwrite_bytes: 77\ncancelled_write_bytes: 5\n") == 77)
-        #expect(ProcessTimes.writtenBytes(io: "rchar: 1\n") == nil)
-    }
-
     @Test func `a walk reaches all keys`() {
         var walk = KeyWalk(worker: 3)
         var seen: Set<Int> = []

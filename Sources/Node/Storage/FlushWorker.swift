@@ -178,6 +178,8 @@ final class FlushWorker: Sendable {
         }
         counters.flushes.add(1)
         counters.flushedRegisters.add(UInt64(flush.memtable.entries.count))
+        counters.flushedBatchBytes.add(
+            flush.memtable.logs.values.reduce(0) { $0 + $1.batches.reduce(0) { $0 + UInt64($1.encodedCount) } })
         counters.flushNs.add(StorageCounters.now() - began)
         journal.freed(upTo: flush.use)
         report(.flushed(generation: flush.memtable.generation, indexedBytes: indexedBytes))

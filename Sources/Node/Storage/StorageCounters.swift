@@ -21,6 +21,8 @@ final class StorageCounters: Sendable {
     let flushes = Atomic<UInt64>(0)
     /// Registers written to SQLite.
     let flushedRegisters = Atomic<UInt64>(0)
+    /// Bytes of batches written to the files of the logs.
+    let flushedBatchBytes = Atomic<UInt64>(0)
     /// Time spent in writing memtables, in nanoseconds.
     let flushNs = Atomic<UInt64>(0)
     /// Writes in the background that the disk refused.

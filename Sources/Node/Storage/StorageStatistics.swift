@@ -31,6 +31,7 @@ extension StorageEngine {
         add("memtable_waits_total", memtableWaits)
         add("flushes_total", counters.flushes.value)
         add("flush_registers_total", counters.flushedRegisters.value)
+        add("flush_batch_bytes_total", counters.flushedBatchBytes.value)
         add("flush_us_total", counters.flushNs.value / 1_000)
         add("flush_failures_total", counters.flushFailures.value)
         add("logs", logs.logs.count)

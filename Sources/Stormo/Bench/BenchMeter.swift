@@ -5,9 +5,9 @@ import Wire
 struct BenchUsage: Sendable, Hashable {
     /// Processor time in microseconds of each process, in the order of the plan; nil for one that is gone.
     var processorUs: [UInt64?]
-    /// Bytes that the processes have had written to disks; nil when the system does not tell.
+    /// Bytes that the nodes have written to their journals and to the files of their logs, and that they have received and
+    /// sent; nil when one of them did not answer. What the file system makes of it is not in it.
     var diskBytes: UInt64?
-    /// Bytes that the nodes have received and sent; nil when one of them did not answer.
     var wireBytesIn: UInt64?
     var wireBytesOut: UInt64?
 
@@ -27,14 +27,12 @@ struct BenchUsage: Sendable, Hashable {
 
 /// Reads what running has cost so far.
 struct BenchMeter: Sendable {
-    /// The processes whose processor time and disk are read.
+    /// The processes whose processor time is read.
     let processes: [UpState.Process]
 
     /// A reading.
     func read(_ client: StormoClient) async -> BenchUsage {
         var usage = BenchUsage(processorUs: processes.map { ProcessTimes.of($0.pid)?.processorUs })
-        let written = processes.compactMap { ProcessTimes.writtenBytes(of: $0.pid) }
-        if written.count == processes.count { usage.diskBytes = written.reduce(0, +) }
         let figures = await client.statisticsOfNodes().map { try? $0.figures.get() }
         func sum(_ name: String) -> UInt64? {
             guard !figures.isEmpty else { return nil }
@@ -42,6 +40,9 @@ struct BenchMeter: Sendable {
                 guard let sum, let item = figures?.items.first(where: { $0.name == name }) else { return nil }
                 return sum + item.value
             }
+        }
+        if let journal = sum("storage_journal_bytes_total"), let logs = sum("storage_flush_batch_bytes_total") {
+            usage.diskBytes = journal + logs
         }
         usage.wireBytesIn = sum("wire_bytes_in_total")
         usage.wireBytesOut = sum("wire_bytes_out_total")

@@ -28,8 +28,8 @@ struct BenchReport: Encodable, Sendable, Hashable {
         var examples: [String: String]
         /// Processor time of each process for one operation, in microseconds.
         var processorUsPerOperation: [String: Double]
-        /// Bytes for one operation: received and sent by the nodes together, and written to disks by the processes; nil
-        /// when they cannot be told.
+        /// Bytes for one operation: received, sent, and written to journals and logs, by the nodes together; nil when they
+        /// cannot be told.
         var wireInPerOperation: Double?
         var wireOutPerOperation: Double?
         var diskPerOperation: Double?
@@ -107,7 +107,8 @@ struct BenchReport: Encodable, Sendable, Hashable {
             table.add(row)
         }
         var lines = ["\(workload): \(given)"] + table.lines
-        lines.append("IN, OUT and DISK: bytes of one operation, to and from the nodes together and to their disks.")
+        lines.append(
+            "IN, OUT and DISK: bytes of one operation to and from the nodes together, and to their journals and logs.")
         if !processes.isEmpty {
             lines.append("Columns named after processes: their processor time for one operation, in µs.")
         }
