@@ -242,16 +242,22 @@ final class TopicConsumeWorkload: BenchWorkload {
 struct BenchRecords: Sendable {
     /// Size of each record's value, in bytes.
     let bytes: Int
-    /// The values, made ahead: what is measured is publishing them. So many that none comes twice within the 64 KiB that
-    /// LZ4 looks back.
-    private let values: [[UInt8]]
+    /// Values without their notes, made ahead: what is measured is publishing them.
+    private let templates: [Template]
 
-    private static let valuesMade = 2_048
+    private struct Template: Sendable {
+        var value: [UInt8]
+        var note: Range<Int>
+    }
+
+    private static let templatesMade: UInt64 = 1_024
+    /// 64 of them: six bits choose one.
+    private static let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_".utf8)
 
     /// Records with values of a size.
     init(bytes: Int) {
         self.bytes = bytes
-        values = (0..<UInt64(Self.valuesMade)).map { Self.value($0, bytes: bytes) }
+        templates = (0..<Self.templatesMade).map { Self.template($0, bytes: bytes) }
     }
 
     /// A record by its number.
@@ -259,8 +265,23 @@ struct BenchRecords: Sendable {
         Record(key: Array("\(number % 1_000)".utf8), value: value(number), timestampMs: SystemClock.now.wallMs)
     }
 
-    /// The value of a record.
-    func value(_ number: UInt64) -> [UInt8] { values[Int(number % UInt64(Self.valuesMade))] }
+    /// The value of a record: no two have the same note, so that a batch shrinks by what JSON repeats and no more.
+    func value(_ number: UInt64) -> [UInt8] {
+        let template = templates[Int(number % Self.templatesMade)]
+        var value = template.value
+        var generator = SplitMix64(seed: number)
+        Self.letters.withUnsafeBufferPointer { letters in
+            value.withUnsafeMutableBufferPointer { value in
+                var bits: UInt64 = 0
+                for (step, place) in template.note.enumerated() {
+                    if step % 10 == 0 { bits = generator.next() }
+                    value[place] = letters[Int(bits & 63)]
+                    bits >>= 6
+                }
+            }
+        }
+        return value
+    }
 
     /// A record that tells its number.
     func numbered(_ number: UInt64) -> Record {
@@ -285,21 +306,17 @@ struct BenchRecords: Sendable {
     private static let beforeNumber = "{\"nr\":"
     private static let digits = 12
 
-    private static func value(_ number: UInt64, bytes: Int) -> [UInt8] {
-        let floor = number % 1_000
+    private static func template(_ number: UInt64, bytes: Int) -> Template {
         let kw = 4 + Double(number % 977) / 200
-        var text =
-            "\(beforeNumber)\(String(repeating: " ", count: digits - 1))0,\"piano\":\(floor),\"sensore1_kwh\":\(1_000 + number % 100_000).\(number % 10),\"sensore2_kw\":\(kw),"
-        text +=
-            "\"sensore3_corrente\":\(Text.fixed(kw * 2.7, digits: 2)),\"sensore3_tensione\":\(228 + number % 5).5,\"note\":\""
-        var value = Array(text.utf8)
-        let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
-        var state = number &* 0x9E37_79B9_7F4A_7C15 | 1
-        while value.count < bytes - 2 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            value.append(alphabet[Int(state >> 33) % alphabet.count])
-        }
-        value += Array("\"}".utf8)
-        return value
+        let current = Text.fixed(kw * 2.7, digits: 2)
+        let text =
+            "\(beforeNumber)\(String(repeating: " ", count: digits - 1))0,\"piano\":\(number),"
+            + "\"sensore1_kwh\":\(1_000 + number * 97).\(number % 10),\"sensore2_kw\":\(kw),"
+            + "\"sensore3_corrente\":\(current),\"sensore3_tensione\":\(228 + number % 5).5,\"note\":\""
+        let end = Array("\"}".utf8)
+        let note = max(0, bytes - text.utf8.count - end.count)
+        return Template(
+            value: Array(text.utf8) + Array(repeating: UInt8(ascii: "-"), count: note) + end,
+            note: text.utf8.count..<text.utf8.count + note)
     }
 }
