@@ -423,6 +423,8 @@ MESSAGES = {
     57: ("offsetRequest", Struct(partition=PARTITION, kind=Int("B", 1, 5), argument=U64), 64),
     58: ("offsetAnswer", Struct(epoch=U32, offset=U64, high_watermark=U64, first_offset=U64, appended_ms=U64), 64),
     59: ("alterTopic", Struct(name=Text(), configuration=TOPIC_CONFIGURATION), KEYS_MAX),
+    60: ("electPrimary", Struct(topic=Text(), partition=U32, node=U64, unclean=BOOL), HANDSHAKE_MAX),
+    61: ("elected", Struct(unclean=BOOL, epoch=U32, first_offset=U64, end_offset=U64), 64),
     64: ("prepare", Struct(key=KEY, ballot=BALLOT), KEYS_MAX),
     65: ("promise", REPLICA_STATE, KEYS_MAX),
     66: ("accept", Struct(key=KEY, ballot=BALLOT, cell=CELL, next=Opt(BALLOT)), FRAME_MAX),

@@ -174,6 +174,8 @@ FRAMES = [
     ("offsetAnswer", "offsetAnswer", {"epoch": 2, "offset": 1_000, "high_watermark": 1_023, "first_offset": 10, "appended_ms": 1_767_225_600_123},
      {"flags": 1, "request_id": 11}),
     ("alterTopic", "alterTopic", {"name": "drone.telemetry", "configuration": {**DEFAULTS, "partitions": 16}}, {"request_id": 7}),
+    ("electPrimary", "electPrimary", {"topic": "drone.telemetry", "partition": 5, "node": 0x2222222222222222, "unclean": True}, {"request_id": 20}),
+    ("elected", "elected", {"unclean": True, "epoch": 4, "first_offset": 10, "end_offset": 1_003}, {"flags": 1, "request_id": 20}),
     ("prepare", "prepare", {"key": hexed("drone/7"), "ballot": BALLOT}, {"request_id": 12}),
     ("promise", "promise", {"accepted": {"ballot": LATER, "cell": VALUE_CELL}, "promised": LATER}, {"flags": 1, "request_id": 12}),
     ("promise of nothing", "promise", {"accepted": None, "promised": ZERO}, {"flags": 1, "request_id": 12}),

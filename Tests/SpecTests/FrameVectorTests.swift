@@ -128,6 +128,11 @@ struct FrameVector: Decodable {
                 "alterTopic",
                 .alterTopic(CreateTopic(name: "drone.telemetry", configuration: TopicConfiguration(partitions: 16)))
             ),
+            (
+                "electPrimary",
+                .electPrimary(ElectPrimary(topic: "drone.telemetry", partition: 5, node: Samples.two, unclean: true))
+            ),
+            ("elected", .elected(Elected(unclean: true, epoch: 4, firstOffset: 10, endOffset: 1_003))),
             ("prepare", .prepare(Prepare(key: drone, ballot: Samples.ballot))),
             (
                 "promise",

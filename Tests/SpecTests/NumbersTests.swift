@@ -23,7 +23,7 @@ import Wire
             1:hello 2:challenge 3:proof 4:welcome 5:error 16:clusterRequest 17:clusterState 18:statsRequest 19:stats \
             32:readRequest 33:readAnswer 34:writeRequest 35:writeAnswer 36:scanRequest 37:scanAnswer 38:watchRequest \
             39:watchAnswer 48:createTopic 49:describeTopics 50:topics 51:deleteTopic 52:deleted 53:produce 54:produced \
-            55:fetch 56:fetched 57:offsetRequest 58:offsetAnswer 59:alterTopic 64:prepare 65:promise 66:accept 67:accepted 68:refused 69:replicaRead 70:replicaState \
+            55:fetch 56:fetched 57:offsetRequest 58:offsetAnswer 59:alterTopic 60:electPrimary 61:elected 64:prepare 65:promise 66:accept 67:accepted 68:refused 69:replicaRead 70:replicaState \
             71:replicaScan 72:replicaPage 73:subscribe 74:subscribed 75:changedKeys 80:append 81:appended 82:reconfigured 96:found \
             97:founded 98:gossip 99:ringRequest 100:ringState 101:held 102:changeRing 103:ringPlan 104:forgetMember \
             105:done 112:rangeRequest 113:rangePage 114:treeRequest 115:tree 116:collect 117:collected \
@@ -33,7 +33,7 @@ import Wire
         let codes = """
             1:invalid 2:noQuorum 3:outcomeUnknown 4:staleEpoch 5:tooOld 6:clockDrift 7:overloaded 8:noRing 9:unknownTopic \
             10:partitionOutOfRange 11:notPrimary 12:offsetOutOfRange 13:notReady 14:readOnly 15:draining 16:corruptBatch \
-            17:sequenceGap 18:internalError 19:ringBusy 20:ringRefused 21:notWhole 32:wrongCluster 33:wrongVersion 34:wrongSecret 35:duplicateNode \
+            17:sequenceGap 18:internalError 19:ringBusy 20:ringRefused 21:notWhole 22:notInSync 32:wrongCluster 33:wrongVersion 34:wrongSecret 35:duplicateNode \
             36:protocolViolation 37:tooManyConnections
             """
         #expect(ErrorCode.allCases.map { "\($0.rawValue):\($0)" }.joined(separator: " ") == codes)

@@ -101,7 +101,7 @@ import Testing
         #expect(
             refusal(.fetch, fetch + little(UInt32(30_001)))
                 == .overLimit(field: "wait in ms", found: 30_001, max: 30_000))
-        #expect(refusal(.error, little(UInt16(22)) + little(UInt16(0))) != nil)
+        #expect(refusal(.error, little(UInt16(23)) + little(UInt16(0))) != nil)
         #expect(refusal(.watchRequest, [0, 0, 0] + little(WireLimits.watchWaitMsMax)) == nil)
         #expect(refusal(.watchRequest, [0, 0, 0] + little(WireLimits.watchWaitMsMax + 1)) != nil)
         let range = little(UInt64(1)) + little(UInt64(2))

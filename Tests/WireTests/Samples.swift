@@ -152,6 +152,12 @@ enum Samples {
             .offsetAnswer(
                 OffsetAnswer(epoch: .max, offset: .max, highWatermark: .max, firstOffset: 0, appendedMs: .max)))
         messages.append(.alterTopic(CreateTopic(name: text255, configuration: greatest)))
+        for unclean in [true, false] {
+            messages.append(
+                .electPrimary(
+                    ElectPrimary(topic: text255, partition: .max, node: NodeID(.max), unclean: unclean)))
+            messages.append(.elected(Elected(unclean: unclean, epoch: .max, firstOffset: 0, endOffset: .max)))
+        }
         messages.append(.reconfigured(Reconfigured(partition: partition)))
         messages.append(.fetched(Fetched(epoch: .max, highWatermark: .max, firstOffset: 0, batches: [])))
         messages.append(

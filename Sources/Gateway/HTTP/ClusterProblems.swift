@@ -42,6 +42,7 @@ extension Problem {
         case .partitionOutOfRange:
             self.init(.unprocessableContent, "invalid_parameter", "There is no such partition", detail)
         case .offsetOutOfRange: self.init(.gone, "offset_gone", "The records are no longer there", detail)
+        case .notInSync: self = .conflict("not_in_sync", detail)
         case .ringBusy: self = .conflict("ring_busy", detail)
         case .ringRefused:
             self.init(.unprocessableContent, "ring_refused", "The ring cannot be changed like this", detail)

@@ -96,6 +96,8 @@ package struct CoreCounters: Sendable {
     package internal(set) var inSyncChanges: UInt64 = 0
     /// Reigns given to another member of the in-sync set.
     package internal(set) var resignations: UInt64 = 0
+    /// Reigns that this node took by an operator's word, without everything that was acknowledged.
+    package internal(set) var uncleanElections: UInt64 = 0
     /// Copies of partitions given up: the topic was deleted, or others have the partition now.
     package internal(set) var logsDropped: UInt64 = 0
     /// Records let go by retention, as primary.
@@ -159,6 +161,7 @@ package struct CoreCounters: Sendable {
             .init(name: "primaries_taken_total", value: primariesTaken),
             .init(name: "in_sync_changes_total", value: inSyncChanges),
             .init(name: "resignations_total", value: resignations),
+            .init(name: "unclean_elections_total", value: uncleanElections),
             .init(name: "logs_dropped_total", value: logsDropped),
             .init(name: "records_retired_total", value: recordsRetired),
             .init(name: "partition_targets_set_total", value: targetsSet),

@@ -294,6 +294,8 @@ package struct Node<Store: NodeStore> {
             deleteTopic(request.name, for: channel, header.requestID)
         case .alterTopic(let request):
             alterTopic(request, for: channel, header.requestID)
+        case .electPrimary(let request):
+            electPrimary(request, for: channel, header.requestID)
         case .offsetRequest(let request):
             findOffset(request, for: channel, header.requestID)
         case .reconfigured(let reconfigured):

@@ -33,6 +33,22 @@ extension StormoClient {
         else { throw Router.unexpectedAnswer }
     }
 
+    /// Makes a node the primary of a partition: says so to that node. It takes the reign a moment later: when it is in the
+    /// in-sync set, after the present primary has answered what it has taken, and not before it has reigned for a while.
+    ///
+    /// Throws `refused(.notInSync)` for a node that may lack what was acknowledged, unless `unclean`: what its log lacks is
+    /// then lost for good.
+    public func electPrimary(
+        _ topic: String, partition: UInt32, node: NodeID, unclean: Bool
+    ) async throws(ClientError) -> Elected {
+        let request = ElectPrimary(topic: topic, partition: partition, node: node, unclean: unclean)
+        guard
+            case .elected(let answer) = try await router.send(
+                .electPrimary(request), to: .node(node), safety: .repeatable)
+        else { throw Router.unexpectedAnswer }
+        return answer
+    }
+
     /// Follows the keys that begin with `prefix` (empty: all of the user's keys). Without a `position` it begins with all
     /// that there are. States, not history: changes in quick succession may be told as one.
     public func watch(prefix: [UInt8], from position: WatchPosition? = nil) -> KeyWatch {

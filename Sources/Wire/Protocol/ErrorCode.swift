@@ -43,6 +43,8 @@ public enum ErrorCode: UInt16, Sendable, Hashable, CaseIterable {
     case ringRefused = 20
     /// The replica's copy is damaged or lost; it is being mended from the others.
     case notWhole = 21
+    /// The replica lacks records that were acknowledged, or may lack some: it becomes primary only when that is accepted.
+    case notInSync = 22
 
     // Refusals of the handshake.
     /// The cluster has another name or id.

@@ -54,6 +54,10 @@ public enum Message: Hashable, Sendable {
     case offsetAnswer(OffsetAnswer)
     /// Adds partitions to a topic, and changes how it is kept.
     case alterTopic(CreateTopic)
+    /// Makes a node the primary of a partition.
+    case electPrimary(ElectPrimary)
+    /// It is to be the primary.
+    case elected(Elected)
     /// Phase 1 of a register's change.
     case prepare(Prepare)
     /// Its yes.
@@ -155,6 +159,8 @@ public enum Message: Hashable, Sendable {
         case .offsetRequest: .offsetRequest
         case .offsetAnswer: .offsetAnswer
         case .alterTopic: .alterTopic
+        case .electPrimary: .electPrimary
+        case .elected: .elected
         case .prepare: .prepare
         case .promise: .promise
         case .accept: .accept
@@ -238,6 +244,8 @@ public enum Message: Hashable, Sendable {
         case .offsetRequest(let body): body.encode(into: &writer)
         case .offsetAnswer(let body): body.encode(into: &writer)
         case .alterTopic(let body): body.encode(into: &writer)
+        case .electPrimary(let body): body.encode(into: &writer)
+        case .elected(let body): body.encode(into: &writer)
         case .prepare(let body): body.encode(into: &writer)
         case .promise(let body): body.encode(into: &writer)
         case .accept(let body): body.encode(into: &writer)
@@ -306,6 +314,8 @@ public enum Message: Hashable, Sendable {
         case .offsetRequest: self = .offsetRequest(try OffsetRequest(from: &reader))
         case .offsetAnswer: self = .offsetAnswer(try OffsetAnswer(from: &reader))
         case .alterTopic: self = .alterTopic(try CreateTopic(from: &reader))
+        case .electPrimary: self = .electPrimary(try ElectPrimary(from: &reader))
+        case .elected: self = .elected(try Elected(from: &reader))
         case .prepare: self = .prepare(try Prepare(from: &reader))
         case .promise: self = .promise(try ReplicaState(from: &reader))
         case .accept: self = .accept(try Accept(from: &reader))

@@ -36,6 +36,8 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case offsetRequest = 57
     case offsetAnswer = 58
     case alterTopic = 59
+    case electPrimary = 60
+    case elected = 61
 
     // Keys, between the coordinator and the replicas.
     case prepare = 64
@@ -85,9 +87,10 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
         case .hello, .challenge, .proof, .welcome, .error: WireLimits.handshakeBytesMax
         case .gossip: WireLimits.gossipBytesMax
         case .clusterRequest, .statsRequest, .ringRequest, .held, .done, .repairRequest, .repairStatus, .subscribed,
-            .offsetRequest, .offsetAnswer, .reconfigured:
+            .offsetRequest, .offsetAnswer, .elected, .reconfigured:
             64
-        case .watchRequest, .subscribe, .rangeRequest, .treeRequest, .changeRing, .forgetMember:
+        case .watchRequest, .subscribe, .rangeRequest, .treeRequest, .changeRing, .forgetMember,
+            .electPrimary:
             WireLimits.handshakeBytesMax
         case .readRequest, .replicaRead, .prepare, .promise, .refused, .replicaScan, .scanRequest, .fetch,
             .describeTopics,

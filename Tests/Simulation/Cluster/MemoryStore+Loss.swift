@@ -6,9 +6,15 @@ extension MemoryStore {
     package func lose(_ reason: String = "the database is damaged") {
         damaged = []
         for key in registers.keys.sorted() { _ = apply(.forget(key)) }
+        loseLogs()
+        _ = apply(.fact(.amnesia, Array(reason.utf8)))
+        _ = sync()
+    }
+
+    /// Loses all logs, and nothing else; the facts say so.
+    package func loseLogs() {
         for log in recoveredLogs() { _ = apply(.remove(log.partition)) }
         _ = apply(.fact(.logsLost, LogLosses.encode(LogLosses.decode(fact(.logsLost)) + 1)))
-        _ = apply(.fact(.amnesia, Array(reason.utf8)))
         _ = sync()
     }
 

@@ -115,7 +115,7 @@ extension Node {
 
     /// This node as a member of the set. Before the first epoch nobody wrote anything: the log that the topic's creator
     /// named is empty in any case, also where the node lost its logs before and would begin with another.
-    private func ownMember(_ partition: Partition, _ configuration: PartitionConfiguration) -> LogMember {
+    func ownMember(_ partition: Partition, _ configuration: PartitionConfiguration) -> LogMember {
         let isNew = configuration.epoch == 0 && partition.log == nil
         return isNew
             ? LogMember.first(identity.id, of: partition.id)

@@ -13,6 +13,7 @@ extension Node {
             )
         }
         let partition = touch(id)
+        startAnewIfPassed(partition, by: append)
         let isNew = partition.log == nil
         if isNew {
             partition.log = ReplicaLog(
@@ -48,6 +49,22 @@ extension Node {
         guard store.readOnlyReason == nil, store.backlogBytes < limits.backlogBytesMax else { return }
         take(append.producers, partition)
         match(append, from: node, partition)
+    }
+
+    /// A reign's first word to a replica stands at the end that its log had at the election or behind it, and what retention
+    /// has let go was acknowledged before: an end below this log's first offset is that of an unclean election, and nothing
+    /// of this log is worth anything any more.
+    private mutating func startAnewIfPassed(_ partition: Partition, by append: Append) {
+        guard let facts = partition.log?.facts, append.epoch > facts.epoch, append.previousEnd < facts.firstOffset
+        else {
+            return
+        }
+        if partition.isPrimary { stepDown(partition.id, because: "epoch \(append.epoch) has begun") }
+        dropLog(
+            partition.id,
+            because:
+                "epoch \(append.epoch) begins at offset \(append.previousEnd), below its first one, \(facts.firstOffset)",
+            livesOn: true)
     }
 
     private mutating func match(_ append: Append, from node: NodeID, _ partition: Partition) {
@@ -98,7 +115,7 @@ extension Node {
     /// Cuts what this log has and the primary's has not.
     private mutating func cut(_ partition: Partition, at offset: Offset, for append: Append) {
         let id = partition.id
-        guard let end = partition.log?.end else { return }
+        guard let end = partition.log?.end, let known = partition.log?.facts.highWatermark else { return }
         counters.logTruncations += 1
         note(
             .warning,
@@ -120,6 +137,8 @@ extension Node {
                     "\(identity.name) cannot look for batches of producer \(producer) in partition \(id): \(error)")
             }
         }
+        // Below the high watermark only after an unclean election; never on disk above what will stand there then.
+        if let facts = partition.log?.facts, facts.highWatermark < known { apply(.log(id, facts), to: partition) }
         apply(.truncate(id, from: offset), to: partition)
         take(earlier, partition)
     }

@@ -95,6 +95,8 @@ package struct ReplicaLog: Hashable, Sendable {
     package mutating func truncate(to offset: Offset, bytes cut: UInt64) -> [UInt64] {
         precondition(offset <= end, "cut at \(offset) beyond the end \(end)")
         end = offset
+        // Only an unclean election makes it go back: what was acknowledged there is no more.
+        facts.highWatermark = min(facts.highWatermark, offset)
         bytes -= min(bytes, cut)
         while let last = epochs.last, last.start >= offset { epochs.removeLast() }
         return Mutation.producerTableNotCut.isOn ? [] : producers.truncate(to: offset)

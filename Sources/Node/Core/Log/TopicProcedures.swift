@@ -5,7 +5,7 @@ struct ProcedureID: Hashable {
     let rawValue: UInt64
 }
 
-/// Creating, changing, deleting or describing topics.
+/// Creating, changing, deleting or describing topics, and naming primaries.
 struct TopicProcedure {
     /// What it is for.
     enum Aim {
@@ -15,6 +15,8 @@ struct TopicProcedure {
         /// To add partitions, and to keep the records in another way.
         case alter(TopicConfiguration)
         case delete
+        /// To make this node a partition's primary.
+        case elect(ElectPrimary)
     }
 
     /// What is being waited for.
@@ -33,6 +35,10 @@ struct TopicProcedure {
         case createPartitions(left: Int)
         /// Registers of partitions that go.
         case deletePartitions(left: Int)
+        /// The register of the partition that gets another primary.
+        case readElection
+        /// Its next value.
+        case writeElection(Elected, PartitionConfiguration)
     }
 
     let channel: ChannelID
@@ -74,7 +80,7 @@ extension Node {
         begin(.describe, name, channel, id)
     }
 
-    private mutating func begin(_ aim: TopicProcedure.Aim, _ name: String, _ channel: ChannelID, _ request: RequestID) {
+    mutating func begin(_ aim: TopicProcedure.Aim, _ name: String, _ channel: ChannelID, _ request: RequestID) {
         let isListing: Bool = if case .describe = aim { name.isEmpty } else { false }
         guard isListing || TopicInfo.isName(name) else {
             return refuse(
@@ -138,6 +144,9 @@ extension Node {
         case (.deletePartitions(let left), .written):
             procedures[id]?.stage = .deletePartitions(left: left - 1)
             if left == 1 { partitionsDeleted(id) }
+        case (.readElection, .read(let accepted)): electionRead(id, accepted?.cell)
+        case (.writeElection(let answer, let configuration), .written(let written)):
+            if written.applied { electionWritten(id, answer, configuration) } else { collide(id) }
         default: break
         }
     }
@@ -171,6 +180,7 @@ extension Node {
             start(
                 .write(.delete(condition: .version(version)), .serial), key: TopicRegister.key(procedure.name),
                 for: .topic(id, step: 0))
+        case (.elect(let request), let found?, _): readElection(id, of: found, request)
         case (.delete, nil, _):
             procedures[id] = nil
             reply(procedure.channel, procedure.request, .deleted)
@@ -205,7 +215,7 @@ extension Node {
         listPartitions(id)
     }
 
-    private mutating func collide(_ id: ProcedureID) {
+    mutating func collide(_ id: ProcedureID) {
         guard let procedure = procedures[id] else { return }
         guard procedure.collisions < TopicProcedure.collisionsMax else {
             procedures[id] = nil
