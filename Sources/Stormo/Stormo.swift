@@ -18,7 +18,7 @@ struct StormoCommand: AsyncParsableCommand {
             then from their defaults. docs/configuration.md lists all of them.
 
             Exit codes: 0 done, 1 failed, 3 outcome unknown (it may have been done, or not: look before you repeat it), \
-            64 wrong arguments, 78 wrong configuration.
+            64 wrong arguments, 78 wrong configuration, 130 interrupted.
             """,
         version: Version.text,
         subcommands: [
@@ -47,6 +47,7 @@ struct StormoCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
+            if let interrupted = error as? ClientSession.Interrupted { exit(withError: ExitCode(interrupted.code)) }
             // Help, versions and wrong arguments are ArgumentParser's to tell.
             let code = exitCode(for: error)
             if error is ExitCode || code == .success || code == .validationFailure { exit(withError: error) }

@@ -46,13 +46,24 @@ extension ProcessTests {
                     listed.filter { $0["role"].text == "node" }.map { $0["is_in_ring"] }
                         == [.bool(true), .bool(true), .bool(true), .bool(false)], "\(members)")
 
+                #expect(try await run(cluster, "topic create t --partitions 8").code == 0)
+                func replicas() async throws -> [String: Int] {
+                    let topic = try json(try await run(cluster, "topic describe t -o json"))
+                    let all = topic["partitions"].items.flatMap { $0["replicas"].items.compactMap(\.text) }
+                    return Dictionary(grouping: all) { $0 }.mapValues(\.count)
+                }
+
                 let planned = try await run(cluster, "ring add n4 --dry-run -o json")
                 let plan = try json(planned)
+                #expect((4...8).contains(plan["partitions_to_move"].number ?? 0), "\(planned)")
                 #expect(planned.code == 0 && plan["dry_run"] == .bool(true) && plan["epoch"].number == 1, "\(planned)")
                 #expect(plan["nodes"].items.count == 4 && plan["dangers"].items.isEmpty, "\(planned)")
 
                 let added = try await run(cluster, "ring add n4 --wait")
                 #expect(added.code == 0 && added.output.contains("done: ring 3 is in force"), "\(added)")
+                #expect(added.output.contains("partitions of topics are where they should be"), "\(added)")
+                let spread = try await replicas()
+                #expect(spread.values.allSatisfy { (5...7).contains($0) } && spread.count == 4, "\(spread)")
                 let ring = try await run(cluster, "ring show -o json")
                 #expect(try json(ring)["members"].items.count == 4, "\(ring)")
                 let repaired = try await run(cluster, "repair -o json")
@@ -77,6 +88,8 @@ extension ProcessTests {
                 let removed = try await run(cluster, "ring remove n4 --wait -o json")
                 #expect(
                     try removed.code == 0 && json(removed)["outcome"].text == "done", "\(removed)")
+                #expect(try json(removed)["partitions_to_move"].number == 0, "\(removed)")
+                #expect(try await replicas() == ["n1": 8, "n2": 8, "n3": 8])
                 let early = try await run(cluster, "member forget n4")
                 #expect(early.code == 1 && early.output.contains("stormo: "), "\(early)")
                 cluster[3].signal(SIGTERM)

@@ -1,3 +1,4 @@
+import Glibc
 import StormoClient
 import Testing
 import Wire
@@ -159,6 +160,156 @@ extension ProcessTests {
                 }
                 #expect(numbers(second.events).sorted() == wanted)
                 #expect(!second.events.contains { $0.name == "reset" })
+            }
+        }
+
+        /// Runs a line of shell in which `stormo` is the command, with the cluster's seeds; its last line is the exit code.
+        private func shell(_ cluster: TestCluster, _ line: String) async throws -> [String] {
+            let function =
+                "stormo() { command \(StormoProcess.binary) \"$@\" --seeds \(cluster.seeds.joined(separator: ",")); }"
+            return try await runCommand(
+                ["/bin/bash", "-c", "set -o pipefail; \(function); \(line); echo $?"], in: cluster.directory, within: 60
+            ).split(separator: "\n").map(String.init)
+        }
+
+        @Test func `records go from topic to topic as lines, and places are found`() async throws {
+            try await TestCluster.with { cluster, client in
+                try await cluster.waitUntilWhole(client)
+                for topic in ["from", "to"] {
+                    #expect(try await run(cluster, "topic", "create", topic, "--partitions", "1").code == 0)
+                }
+                let records = [
+                    Record(key: nil, value: Array("plain".utf8), timestampMs: 1_000),
+                    Record(key: [0xFF, 0x00], value: [0x0A, 0xC3, 0x00], timestampMs: 2_000),
+                    Record(
+                        key: Array("è".utf8), value: [],
+                        headers: [
+                            .init(name: "a", value: Array("1".utf8)), .init(name: "a", value: Array("2".utf8)),
+                            .init(name: "b", value: [0xFE]),
+                        ], timestampMs: 3_000),
+                ]
+                try await client.publish(toExisting: "from", records)
+                let copied = try await shell(
+                    cluster, "stormo topic consume from -o jsonl | stormo topic publish to --jsonl -o jsonl")
+                #expect(copied.last == "0" && copied.count == 4, "\(copied)")
+                #expect(copied.first == #"{"offset":0,"partition":0}"#, "\(copied)")
+                #expect(try await client.fetch("to", partition: 0, offset: 0).records.map(\.record) == records)
+
+                let keyed = try await shell(
+                    cluster, "printf 'k1:v:1\\nk2:v2\\n' | stormo topic publish to --key-separator :")
+                #expect(keyed == ["0@3", "0@4", "0"], "\(keyed)")
+                let bad = try await shell(
+                    cluster, "printf 'k3:v3\\nwrong\\n' | stormo topic publish to --key-separator :")
+                #expect(bad.first == "0@5" && bad.contains { $0.contains("record 2 has no ':'") }, "\(bad)")
+                #expect(bad.last == "64", "\(bad)")
+
+                let places: [(place: String, values: [String])] = [
+                    ("start", ["plain", "\n\u{FFFD}\u{0}", "", "v:1", "v2", "v3"]), ("3", ["v:1", "v2", "v3"]),
+                    ("@4", ["v2", "v3"]), ("-1", ["v3"]), ("end", []), ("@2020-01-01T00:00:00Z", ["plain"]),
+                    ("@-0s", []),
+                ]
+                for (place, values) in places {
+                    let found = try await run(
+                        cluster, "topic", "consume", "to", "--from", place, "-n", place.hasPrefix("@2") ? "1" : "9",
+                        "-o",
+                        "jsonl")
+                    let printed = try lines(found).map { line -> String in
+                        let document = try JSON(Array(line.utf8))
+                        return document["value"].text ?? "\n\u{FFFD}\u{0}"
+                    }
+                    #expect(found.code == 0 && printed == values, "\(place): \(found)")
+                }
+                let wrong = try await run(cluster, "topic", "consume", "to", "--from", "yesterday")
+                #expect(wrong.code == 64 && wrong.output.contains("found 'yesterday'"), "\(wrong)")
+                let helped = try await run(cluster, "topic", "consume", "--help")
+                #expect(helped.output.contains("--from @-1h"), "\(helped)")
+                let listed = try await run(cluster, "topic", "list", "-o", "jsonl")
+                #expect(try lines(listed).map { try JSON(Array($0.utf8))["name"].text } == ["from", "to"], "\(listed)")
+            }
+        }
+
+        @Test func `readers that go away and interrupts end a command without a word`() async throws {
+            try await TestCluster.with { cluster, client in
+                try await cluster.waitUntilWhole(client)
+                #expect(try await run(cluster, "topic", "create", "t", "--partitions", "1").code == 0)
+                let count = 400
+                for number in 0..<count {
+                    let text = "\(number) " + String(repeating: "x", count: 1_000)
+                    try await client.publish(
+                        toExisting: "t", [Record(key: nil, value: Array(text.utf8), timestampMs: 1)])
+                }
+                let piped = try await shell(cluster, "stormo topic consume t --follow | head -n 1 | cut -c 1-3")
+                #expect(piped == ["0 x", "0"], "\(piped)")
+                let grouped = try await shell(
+                    cluster, "stormo topic consume t --group g --follow | head -n 1 | cut -c 1-3")
+                #expect(grouped == ["0 x", "0"], "\(grouped)")
+
+                let reader = try StormoProcess(
+                    "reader",
+                    [
+                        "topic", "consume", "t", "--group", "h", "--follow", "--seeds",
+                        cluster.seeds.joined(separator: ","),
+                    ],
+                    log: cluster.directory.newPath("reader.log"))
+                try await eventually("all is read", [reader] + cluster.running) {
+                    reader.log.split(separator: "\n").count == count
+                }
+                reader.signal(SIGINT)
+                #expect(try await reader.waitForExit() == .code(130))
+                #expect(!reader.log.contains("stormo:") && !reader.log.contains("rror"), "\(reader.logTail(3))")
+                // It has given its partition back and committed what it printed: the next one goes on there at once.
+                let group = try #require(try await client.group("h"))
+                #expect(group.partitions.first?.holder == nil && group.partitions.first?.committed == 400, "\(group)")
+            }
+        }
+
+        @Test func `an operator elects a primary, and says it twice when that loses records`() async throws {
+            try await TestCluster.with { cluster, client in
+                try await cluster.waitUntilWhole(client)
+                let made = try await run(
+                    cluster, "topic", "create", "t", "--partitions", "1", "--replication-factor", "2", "--min-in-sync",
+                    "1", "-o", "json")
+                let replicas = try json(made)["partitions"].items[0]["replicas"].items.compactMap(\.text)
+                #expect(made.code == 0 && replicas.count == 2, "\(made)")
+                #expect(try await run(cluster, "topic", "publish", "t", "a").code == 0)
+                func partition() async throws -> JSON {
+                    let found = try await run(cluster, "topic", "describe", "t", "-o", "json")
+                    return try json(found)["partitions"].items[0]
+                }
+                func inSync() async throws -> [String] { try await partition()["in_sync"].items.compactMap(\.text) }
+                let first = try #require(try await partition()["primary"].text)
+                let other = try #require(replicas.first { $0 != first })
+                func number(_ name: String) throws -> Int { try #require(Int(name.dropFirst())) - 1 }
+                try await eventually("both are in sync", cluster.running) { try await inSync().count == 2 }
+                let stranger = try #require(["n1", "n2", "n3"].first { !replicas.contains($0) })
+                let refused = try await run(cluster, "topic", "elect", "t", "0", "--node", stranger, "--unclean")
+                #expect(refused.code == 1 && refused.output.contains("no replica"), "\(refused)")
+
+                // The other one misses two records; then the one that has them dies.
+                try await cluster[number(other)].killNow()
+                try await eventually("the set is smaller", cluster.running) { try await inSync() == [first] }
+                for value in ["b", "c"] { #expect(try await run(cluster, "topic", "publish", "t", value).code == 0) }
+                try await cluster[number(first)].killNow()
+                try cluster.start(number(other))
+                try await eventually("\(other) tells what it lacks", within: 60, cluster.running) {
+                    let asked = try await run(cluster, "topic", "elect", "t", "0", "--node", other)
+                    return asked.code == 1 && asked.output.contains("not in the in-sync set")
+                        && asked.output.contains("ends at offset 1") && asked.output.contains("--unclean")
+                }
+                let elected = try await run(
+                    cluster, "topic", "elect", "t", "0", "--node", other, "--unclean", "-o", "json")
+                let told = try json(elected)
+                #expect(elected.code == 0 && told["unclean"] == .bool(true) && told["end_offset"].number == 1)
+                let published = try await run(cluster, "topic", "publish", "t", "d")
+                #expect(published.code == 0 && lines(published).last == "0@1", "\(published)")
+
+                // Who comes back follows, and then has the reign again in good order.
+                try cluster.start(number(first))
+                try await eventually("\(first) follows", within: 60, cluster.running) { try await inSync().count == 2 }
+                let back = try await run(cluster, "topic", "elect", "t", "0", "--node", first, within: 90)
+                #expect(back.code == 0 && back.output.contains("\(first) is primary of partition 0"), "\(back)")
+                let all = try await run(cluster, "topic", "consume", "t")
+                #expect(lines(all) == ["a", "d"], "\(all)")
             }
         }
 

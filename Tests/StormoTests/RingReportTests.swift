@@ -110,6 +110,30 @@ import Wire
             })
     }
 
+    @Test func `partitions that have to move are counted`() {
+        func topic(_ replicas: [[UInt64]], factor: UInt16 = 3) -> TopicInfo {
+            TopicInfo(
+                name: "t", id: TopicID(1),
+                configuration: TopicConfiguration(partitions: UInt32(replicas.count), replicationFactor: factor),
+                partitions: replicas.enumerated().map { index, replicas in
+                    PartitionInfo(
+                        index: UInt32(index), epoch: 1, primary: NodeID(replicas[0]),
+                        replicas: replicas.map(NodeID.init),
+                        inSync: [], firstOffset: 0, highWatermark: 0, bytes: 0)
+                })
+        }
+        func left(_ topic: TopicInfo, _ members: [UInt64]) -> [UInt32] {
+            PartitionMoves.left([topic], over: members.map(Self.member)).map(\.index)
+        }
+        #expect(left(topic([[1, 2, 3], [2, 3, 1]]), [1, 2, 3]) == [])
+        #expect(left(topic([[1, 2, 3], [1, 2, 3]]), [1, 2, 3]) == [], "another first one moves nothing")
+        #expect(left(topic([[1, 2, 3], [2, 3, 4], [3, 4, 1]]), [1, 2, 3]) == [1, 2])
+        #expect(left(topic([[1, 2, 3, 4]]), [1, 2, 4]) == [0], "on its way")
+        #expect(left(topic([[1], [1], [1], [1]], factor: 1), [1, 2]).count == 2)
+        let members = PartitionMoves.members(after: plan(), in: cluster([1, 2], next: [1, 3]))
+        #expect(members.map(\.name) == ["n1", "n3"] && members.map(\.zone) == ["z1", "z3"])
+    }
+
     @Test func `a plan tells what moves, about`() throws {
         // Two nodes with one and a half copies of everything: one copy is 2,000 keys and 2 MiB.
         let stored: [String: UInt64] = [

@@ -14,7 +14,8 @@ import Wire
         arguments: [
             ("earliest", .earliest), ("latest", .latest), ("@0", .offset(0)), ("@42", .offset(42)),
             ("-7", .last(7)), ("@-1h", .time(10_000_000 - 3_600_000)), ("@-90s", .time(10_000_000 - 90_000)),
-            ("@-3650d", .time(0)), ("1970-01-01T00:00:01Z", .time(1_000)),
+            ("@-3650d", .time(0)), ("1970-01-01T00:00:01Z", .time(1_000)), ("start", .earliest), ("end", .latest),
+            ("0", .offset(0)), ("42", .offset(42)), ("@1970-01-01T00:00:01Z", .time(1_000)),
             ("2026-01-31T09:15:30.25+01:00", .time(1_769_847_330_250)),
         ] as [(String, OffsetQuery)])
     func `places are read`(_ text: String, _ query: OffsetQuery) {
@@ -23,6 +24,7 @@ import Wire
 
     @Test(arguments: [
         "", "@", "-", "@-", "@+1", "-+1", "@x", "-x", "@1h", "now", "2026-01-31", "@-1y", "@99999999999999999999",
+        "last", "+1", "1.5", "@@1", "@start", "99999999999999999999", "@2026-01-31",
     ])
     func `what is no place is none`(_ text: String) { #expect(TopicPlace.query(text, nowMs: 1) == nil) }
 
@@ -71,6 +73,12 @@ import Wire
         ["topic", "publish", "t", "x", "--header", "novalue"], ["topic", "publish", "t", "x", "--header", "=v"],
         ["topic", "publish", "t", "x"] + (0..<65).flatMap { ["--header", "h\($0)=v"] },
         ["topic", "publish", "t", String(repeating: "x", count: 1 << 20)],
+        ["topic", "publish", "t", "x", "--key", "k", "--key-separator", ":"],
+        ["topic", "publish", "t", "no separator", "--key-separator", ":"],
+        ["topic", "publish", "t", "x", "--key-separator", ""], ["topic", "publish", "t", "{}", "--jsonl"],
+        ["topic", "publish", "t", "{", "--jsonl"],
+        ["topic", "publish", "t", #"{"value":"v"}"#, "--jsonl", "--key", "k"],
+        ["topic", "elect", "a b", "0", "--node", "n1"],
         ["topic", "consume", "t", "-n", "0"], ["topic", "consume", "t", "--from", "now"],
         ["topic", "consume", "t", "--group", "g", "--partition", "0"],
         ["topic", "consume", "t", "--group", "g", "--from", "@3"], ["topic", "consume", "t", "--group", ""],
@@ -104,6 +112,92 @@ import Wire
             position: RecordPosition(partition: 0, offset: 0),
             record: Record(key: nil, value: [0xFF], timestampMs: .max))
         #expect(PrintedRecord.bytes(raw, .table, .init(offsets: false, keys: true)) == [0x09, 0xFF, 0x0A])
+    }
+
+    private func record(_ key: [UInt8]?, _ value: [UInt8], _ headers: [Record.Header]) -> PositionedRecord {
+        PositionedRecord(
+            position: RecordPosition(partition: 2, offset: 17),
+            record: Record(key: key, value: value, headers: headers, timestampMs: 1_769_847_330_250))
+    }
+
+    @Test func `what is printed as a line can be published again as it was`() throws {
+        let records = [
+            record(nil, [], []), record([], Array("v".utf8), []),
+            record(Array("k".utf8), Array(#"{"a":"\n\u0000è"}"#.utf8) + [0x0A, 0], []),
+            record([0xFF, 0], [0xC3], [.init(name: "n", value: [0xFE]), .init(name: "n", value: [])]),
+            record(
+                Array("k".utf8), Array("v".utf8),
+                [
+                    .init(name: "a", value: Array("1".utf8)), .init(name: "b_Some-Name", value: Array("2".utf8)),
+                    .init(name: "b_Some-Name", value: Array("3".utf8)),
+                    .init(name: "b_Some-Name", value: Array("2".utf8)),
+                ]),
+        ]
+        var input = RecordInput(.documents)
+        for found in records {
+            var line = PrintedRecord.bytes(found, .jsonl, .init())
+            #expect(line.popLast() == 0x0A && !line.contains(0x0A))
+            let again = try input.record(line, nowMs: 1)
+            // A header of bytes stands behind those of text: only their order may differ.
+            func sorted(_ record: Record) -> Record {
+                var record = record
+                record.headers.sort { ($0.name, $0.value.count) < ($1.name, $1.value.count) }
+                return record
+            }
+            #expect(sorted(again) == sorted(found.record), "\(String(decoding: line, as: UTF8.self))")
+        }
+        let now = try input.record(Array(#"{"value":"v"}"#.utf8), nowMs: 7)
+        #expect(now.timestampMs == 7)
+    }
+
+    @Test(arguments: [
+        (#"{"key":"k"}"#, "neither"), (#"{"value":1}"#, "value"), ("[]", "no document"), ("", "no document"),
+        (#"{"value":"v","value_base64":"dg=="}"#, "twice"), (#"{"value_base64":"%"}"#, "base 64"),
+        (#"{"value":"v","timestamp":"yesterday"}"#, "RFC 3339"), (#"{"value":"v","headers":{"":"x"}}"#, "headers"),
+        (#"{"value":"v","headers":{"h":1}}"#, "headers"),
+    ])
+    func `a document that is none is named by its number`(_ text: String, _ words: String) throws {
+        var input = RecordInput(.documents)
+        _ = try input.record(Array(#"{"value":"v"}"#.utf8), nowMs: 1)
+        let error = try #require(throws: ValidationError.self) {
+            var input = input
+            _ = try input.record(Array(text.utf8), nowMs: 1)
+        }
+        #expect(error.message.hasPrefix("record 2 ") && error.message.contains(words), "\(error.message)")
+    }
+
+    @Test func `keys stand before their separator`() throws {
+        var input = RecordInput(.values(key: nil, separator: Array("::".utf8), headers: []))
+        let record = try input.record(Array("k:1::v::w".utf8), nowMs: 5)
+        #expect(record == Record(key: Array("k:1".utf8), value: Array("v::w".utf8), timestampMs: 5))
+        let empty = try input.record(Array("::".utf8), nowMs: 5)
+        #expect(empty.key == [] && empty.value == [])
+        let error = try #require(throws: ValidationError.self) {
+            var input = input
+            _ = try input.record(Array("k:v".utf8), nowMs: 5)
+        }
+        #expect(error.message.contains("record 3 has no '::'"))
+    }
+
+    @Test func `an election says what is lost`() {
+        let node = RingMember(id: NodeID(2), name: "n2", address: "", zone: "", virtualNodes: 1)
+        var report = ElectionReport(
+            "orders", 3, node, Elected(unclean: true, epoch: 4, firstOffset: 10, endOffset: 50))
+        func partition(_ primary: UInt64, _ epoch: LogEpoch) -> PartitionInfo {
+            PartitionInfo(
+                index: 3, epoch: epoch, primary: NodeID(primary), replicas: [NodeID(1), NodeID(2)],
+                inSync: [NodeID(2)], firstOffset: 0, highWatermark: 0, bytes: 0)
+        }
+        let isNamed = report.isDone(by: partition(2, 4), NodeID(2))
+        #expect(!isNamed, "named, and its reign has not begun")
+        let isOther = report.isDone(by: partition(1, 5), NodeID(2))
+        #expect(!isOther)
+        let isDone = report.isDone(by: partition(2, 5), NodeID(2))
+        #expect(isDone)
+        #expect(report.lines[0] == "n2 is primary of partition 3 of orders in epoch 5")
+        #expect(report.lines[1].contains("offsets 10 to 49") && report.lines[1].contains("from offset 50 on is lost"))
+        report.unclean = false
+        #expect(report.lines.count == 1)
     }
 
     @Test func `topics are told to people`() {

@@ -45,10 +45,10 @@ struct BenchCommand: AsyncParsableCommand {
             let parameters = ["value bytes": bytes, "keys": count]
             let runner = try BenchRunner(context, parameters: parameters, itemName: nil)
             switch operation {
-            case .put: try await runner.run(KeyPutWorkload(keys: keys), format.output)
-            case .get: try await runner.run(KeyGetWorkload(keys: keys), format.output)
-            case .mixed: try await runner.run(KeyMixedWorkload(keys: keys), format.output)
-            case .cas: try await runner.run(KeyCompareAndSetWorkload(keys: keys), format.output)
+            case .put: try await runner.run(KeyPutWorkload(keys: keys), format)
+            case .get: try await runner.run(KeyGetWorkload(keys: keys), format)
+            case .mixed: try await runner.run(KeyMixedWorkload(keys: keys), format)
+            case .cas: try await runner.run(KeyCompareAndSetWorkload(keys: keys), format)
             }
         }
     }
@@ -76,18 +76,18 @@ struct BenchCommand: AsyncParsableCommand {
             case .publish:
                 let runner = try BenchRunner(
                     context, parameters: ["record bytes": bytes, "batch": batch], itemName: "records")
-                try await runner.run(TopicPublishWorkload(records: records, topic: topic, batch: batch), format.output)
+                try await runner.run(TopicPublishWorkload(records: records, topic: topic, batch: batch), format)
             case .consume:
                 let fetchBytes = try context.settings.value(BenchSettings.fetchBytes)
                 let runner = try BenchRunner(
                     context, parameters: ["record bytes": bytes, "fetch bytes": fetchBytes], itemName: "records")
                 try await runner.run(
-                    TopicConsumeWorkload(records: records, topic: topic, fetchBytes: fetchBytes), format.output)
+                    TopicConsumeWorkload(records: records, topic: topic, fetchBytes: fetchBytes), format)
             case .flow:
                 let runner = try BenchRunner(context, parameters: ["record bytes": bytes], itemName: nil)
                 try await runner.flow(
                     records, topic, rates: try context.settings.value(BenchSettings.rate),
-                    logger: context.logger("bench"), format.output)
+                    logger: context.logger("bench"), format)
             }
         }
     }
@@ -123,7 +123,7 @@ struct BenchRunner: Sendable {
     }
 
     /// Measures, and prints the report; how far it is goes to standard error.
-    func run(_ workload: some BenchWorkload, _ output: OutputFormat) async throws {
+    func run(_ workload: some BenchWorkload, _ format: OutputOptions) async throws {
         let line = Mutex(LiveLine(onError: true))
         let run = BenchRun(workload: workload, plan: plan) { text in line.withLock { $0.show(text) } }
         let results = try await session.run { try await run.run($0) }
@@ -131,16 +131,13 @@ struct BenchRunner: Sendable {
         let report = BenchReport(
             workload: workload.title, parameters: parameters, itemName: itemName, processes: plan.processes,
             results: results)
-        switch output {
-        case .json: Console.bytes(JSONText.bytes(report))
-        case .table: for line in report.lines { Console.line(line) }
-        }
+        format.tell(report, lines: report.lines)
         if results.allSatisfy({ $0.tally.operations == 0 }) {
             throw BenchMismatch(description: "no operation was answered; `stormo status` may say why")
         }
     }
     /// Measures records at fixed rates, and prints the report.
-    func flow(_ records: BenchRecords, _ topic: String, rates: [Int], logger: Logger, _ output: OutputFormat)
+    func flow(_ records: BenchRecords, _ topic: String, rates: [Int], logger: Logger, _ format: OutputOptions)
         async throws
     {
         let line = Mutex(LiveLine(onError: true))
@@ -148,10 +145,7 @@ struct BenchRunner: Sendable {
         let results = try await session.run { try await flow.run($0, rates: rates, logger: logger) }
         line.withLock { $0.clear() }
         let report = FlowReport(parameters: parameters, processes: plan.processes, results: results)
-        switch output {
-        case .json: Console.bytes(JSONText.bytes(report))
-        case .table: for line in report.lines { Console.line(line) }
-        }
+        format.tell(report, lines: report.lines)
         if results.allSatisfy({ $0.acknowledged == 0 }) {
             throw BenchMismatch(description: "no record was acknowledged; `stormo status` may say why")
         }

@@ -1,7 +1,14 @@
 import Logging
 import StormoClient
+import UnixSignals
 import Wire
 import WireTransport
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
 
 /// A short-lived client for commands that ask the cluster something.
 struct ClientSession: Sendable {
@@ -42,6 +49,36 @@ struct ClientSession: Sendable {
             try secret ?? (Files.exists(directory.secretPath) ? ClusterSecret.read(path: directory.secretPath) : [])
         configuration = ClientConfiguration(
             seeds: state.seeds.map(\.description), clusterName: state.cluster, secret: own, role: .tool, name: name)
+    }
+
+    /// A signal ended the command: nothing to tell.
+    struct Interrupted: Error {
+        /// The exit code, 128 and the signal's number as shells have it.
+        let code: Int32
+    }
+
+    /// The same as ``run(_:)`` for what goes on until an interrupt: then `body` is cancelled first and the connection kept
+    /// until it has ended, so that it can give back what it holds. A second interrupt ends the process at once. Throws
+    /// ``Interrupted``.
+    func runUntilInterrupt(_ body: @escaping @Sendable (StormoClient) async throws -> Void) async throws {
+        try await run { client in
+            try await withThrowingTaskGroup(of: Int32?.self) { group in
+                let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+                group.addTask {
+                    try await body(client)
+                    return nil
+                }
+                group.addTask {
+                    for await signal in signals { return signal.rawValue }
+                    throw CancellationError()
+                }
+                let ending = try await group.next() ?? nil
+                group.cancelAll()
+                guard let ending else { return }
+                for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+                throw Interrupted(code: 128 + ending)
+            }
+        }
     }
 
     /// Connects, runs `body`, and disconnects. Throws `unreachable` when no node answers in time.

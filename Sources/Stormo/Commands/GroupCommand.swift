@@ -29,19 +29,12 @@ struct GroupCommand: AsyncParsableCommand {
         func run() async throws {
             let session = try ClientSession(CommandContext(flags), name: "group")
             let groups = try await session.run { try await $0.groups() }
-            switch format.output {
-            case .json:
-                Console.bytes(
-                    JSONText.bytes([
-                        "groups": groups.map { Printed(name: $0.name, topics: $0.topics, members: $0.members) }
-                    ]))
-            case .table:
-                var table = TextTable([.init("GROUP"), .init("MEMBERS", right: true), .init("TOPICS")])
-                for group in groups {
-                    table.add([group.name, "\(group.members.count)", group.topics.joined(separator: ",")])
-                }
-                for line in table.lines { Console.line(line) }
+            let printed = groups.map { Printed(name: $0.name, topics: $0.topics, members: $0.members) }
+            var table = TextTable([.init("GROUP"), .init("MEMBERS", right: true), .init("TOPICS")])
+            for group in groups {
+                table.add([group.name, "\(group.members.count)", group.topics.joined(separator: ",")])
             }
+            format.tell(["groups": printed], items: printed, lines: table.lines)
         }
     }
 
@@ -63,10 +56,7 @@ struct GroupCommand: AsyncParsableCommand {
                 throw TopicCommand.Refused(description: "there is no group '\(name)'")
             }
             let report = GroupReport(found)
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(report))
-            case .table: for line in report.lines { Console.line(line) }
-            }
+            format.tell(report, lines: report.lines)
         }
     }
 
@@ -96,21 +86,19 @@ struct GroupCommand: AsyncParsableCommand {
             let name = try GroupCommand.name(group)
             let topic = try TopicCommand.name(topic)
             guard let place = TopicPlace.query(to, nowMs: UInt64(max(0, WallClock.nowMs()))) else {
-                throw ValidationError("--to is \(TopicPlace.help)")
+                throw ValidationError(TopicPlace.problem("--to", to))
             }
             let partition = partition
             let session = try ClientSession(CommandContext(flags), name: "group")
             let positions = try await session.run {
                 try await $0.seek(group: name, topic: topic, partition: partition, to: place)
             }
-            switch format.output {
-            case .json:
-                let printed = positions.map {
-                    TopicCommand.Publish.Printed(partition: $0.partition, offset: $0.offset)
-                }
-                Console.bytes(JSONText.bytes(Printed(group: name, topic: topic, positions: printed)))
-            case .table: for position in positions { Console.line("\(position.partition)@\(position.offset)") }
+            let printed = positions.map {
+                TopicCommand.Publish.Printed(partition: $0.partition, offset: $0.offset)
             }
+            format.tell(
+                Printed(group: name, topic: topic, positions: printed), items: printed,
+                lines: positions.map { "\($0.partition)@\($0.offset)" })
         }
     }
 
@@ -135,10 +123,7 @@ struct GroupCommand: AsyncParsableCommand {
                     description:
                         "group '\(name)' is read by \(members.joined(separator: ", ")): stop them first, or --force it")
             }
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(["deleted": name]))
-            case .table: Console.line("\(name) is deleted")
-            }
+            format.tell(["deleted": name], lines: ["\(name) is deleted"])
         }
     }
 

@@ -61,7 +61,7 @@ struct KeyCommand: AsyncParsableCommand {
                 throw Refused(description: "there is no key \"\(key)\"")
             }
             switch format.output {
-            case .json: Console.bytes(JSONText.bytes(Printed(key, found)))
+            case .json, .jsonl: format.tell(Printed(key, found), lines: [])
             case .table: Console.bytes(found.value + [0x0A])
             }
         }
@@ -111,7 +111,7 @@ struct KeyCommand: AsyncParsableCommand {
             let answer = try await session.run { client in
                 try await client.write(key, change, consistency: change.isConditional ? .serial : consistency)
             }
-            try KeyCommand.tell(key, answer, format.output)
+            try KeyCommand.tell(key, answer, format)
         }
     }
 
@@ -132,7 +132,7 @@ struct KeyCommand: AsyncParsableCommand {
             let key = try KeyCommand.key(key)
             let session = try ClientSession(CommandContext(flags), name: "kv")
             let answer = try await session.run { try await $0.delete(key, if: condition) }
-            try KeyCommand.tell(key, answer, format.output)
+            try KeyCommand.tell(key, answer, format)
         }
     }
 
@@ -152,17 +152,13 @@ struct KeyCommand: AsyncParsableCommand {
             let (prefix, limit, keysOnly) = (prefix, limit, keysOnly)
             let items = try await session.run { try await $0.scanAll(prefix: prefix, max: limit, keysOnly: keysOnly) }
                 .prefix(limit)
-            switch format.output {
-            case .json:
-                Console.bytes(
-                    JSONText.bytes(items.compactMap { item in VersionedValue(item.cell).map { Printed(item.key, $0) } })
-                )
-            case .table:
-                for item in items {
+            let printed = items.compactMap { item in VersionedValue(item.cell).map { Printed(item.key, $0) } }
+            format.tell(
+                printed, items: printed,
+                lines: items.map { item in
                     let value = VersionedValue(item.cell)?.value ?? []
-                    Console.line(keysOnly ? "\(item.key)" : "\(item.key)\t\(String(decoding: value, as: UTF8.self))")
-                }
-            }
+                    return keysOnly ? "\(item.key)" : "\(item.key)\t\(String(decoding: value, as: UTF8.self))"
+                })
         }
     }
 
@@ -177,11 +173,10 @@ struct KeyCommand: AsyncParsableCommand {
         return version
     }
 
-    private static func tell(_ key: Key, _ answer: WriteAnswer, _ output: OutputFormat) throws {
-        switch output {
-        case .json: Console.bytes(JSONText.bytes(Printed(key, answer)))
-        case .table: if answer.applied { Console.line(answer.version?.description ?? "replaced meanwhile") }
-        }
+    private static func tell(_ key: Key, _ answer: WriteAnswer, _ format: OutputOptions) throws {
+        format.tell(
+            Printed(key, answer),
+            lines: answer.applied ? [answer.version?.description ?? "replaced meanwhile"] : [])
         guard !answer.applied else { return }
         let current = VersionedValue(answer.current).map { "it has version \($0.version)" } ?? "it has no value"
         throw Refused(description: "key \"\(key)\" was not changed: \(current)")

@@ -60,14 +60,12 @@ extension KeyCommand {
             }
             let (prefix, limit, output) = (Array(prefix.utf8), limit ?? .max, format.output)
             let session = try ClientSession(CommandContext(flags), name: "kv")
-            try await session.run { client in
+            try await session.runUntilInterrupt { client in
                 var printed = 0
                 for try await event in client.watch(prefix: prefix, from: position) {
                     guard let event = PrintedEvent(event) else { continue }
-                    switch output {
-                    case .json: Console.bytes(JSONText.line(event))
-                    case .table: Console.line(event.line)
-                    }
+                    let line = output == .table ? Array((event.line + "\n").utf8) : JSONText.line(event)
+                    guard Console.bytes(line) else { return }
                     printed += 1
                     if printed >= limit { return }
                 }

@@ -28,10 +28,7 @@ struct MemberCommand: AsyncParsableCommand {
                 }
                 return MemberReport(cluster)
             }
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(report))
-            case .table: for line in report.lines { Console.line(line) }
-            }
+            format.tell(report, lines: report.lines)
         }
     }
 
@@ -48,10 +45,7 @@ struct MemberCommand: AsyncParsableCommand {
             let node = node
             let session = try ClientSession(CommandContext(flags), name: "member")
             try await session.run { try await $0.forgetMember(node) }
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(["forgotten": node]))
-            case .table: Console.line("\(node) is forgotten")
-            }
+            format.tell(["forgotten": node], lines: ["\(node) is forgotten"])
         }
     }
 }

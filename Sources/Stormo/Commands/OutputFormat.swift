@@ -4,14 +4,30 @@ import ArgumentParser
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// For people.
     case table
-    /// For programs.
+    /// For programs: one document.
     case json
+    /// For programs that read lines: each item of a list is a document on a line of its own.
+    case jsonl
 }
 
 /// `-o`.
 struct OutputOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "How to print the result: table or json.")
+    @Option(name: .shortAndLong, help: "How to print the result: table, json, or jsonl (one document a line).")
     var output = OutputFormat.table
+
+    /// Prints one thing.
+    func tell(_ document: some Encodable, lines: @autoclosure () -> [String]) {
+        tell(document, items: [document], lines: lines())
+    }
+
+    /// Prints a list: `document` is all of it.
+    func tell(_ document: some Encodable, items: [some Encodable], lines: @autoclosure () -> [String]) {
+        switch output {
+        case .json: Console.bytes(JSONText.bytes(document))
+        case .jsonl: for item in items { guard Console.bytes(JSONText.line(item)) else { return } }
+        case .table: for line in lines() { guard Console.bytes(Array((line + "\n").utf8)) else { return } }
+        }
+    }
 }
 
 /// Rows lined up in columns.

@@ -43,10 +43,7 @@ struct RepairCommand: AsyncParsableCommand {
             display.clear()
             return report
         }
-        switch format.output {
-        case .json: Console.bytes(JSONText.bytes(report))
-        case .table: for line in report.lines { Console.line(line) }
-        }
+        format.tell(report, lines: report.lines)
         if !report.isWhole(asked: !status) { throw ExitCode(CommandExit.failure) }
     }
 

@@ -31,10 +31,7 @@ struct RingCommand: AsyncParsableCommand {
         func run() async throws {
             let session = try ClientSession(CommandContext(flags), name: "ring")
             let report = try await session.run { try await RingReport.gather(from: $0) }
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(report))
-            case .table: for line in report.lines { Console.line(line) }
-            }
+            format.tell(report, lines: report.lines)
         }
     }
 
@@ -103,8 +100,11 @@ struct RingCommand: AsyncParsableCommand {
     /// What all changes take, and how they are run.
     struct ChangeOptions: ParsableArguments {
         @Flag(help: "Only show what would move, and exit with 1 when it would be refused.") var dryRun = false
-        @Flag(help: "Wait until the change is over. Interrupting the command does not stop the change.") var wait =
-            false
+        @Flag(
+            help:
+                "Wait until the change is over, and the partitions of topics have moved. Interrupting the command stops neither."
+        )
+        var wait = false
         @OptionGroup var flags: SettingFlags<Scope>
         @OptionGroup var format: OutputOptions
 
@@ -118,6 +118,11 @@ struct RingCommand: AsyncParsableCommand {
                 let figures = await client.statisticsOfNodes()
                 let plan = try await client.changeRing(change, dryRun: dryRun)
                 var report = RingPlanReport(plan, dryRun: dryRun, figures: figures)
+                // Without their word the change is the same: it is only told less of.
+                if let cluster = client.cluster, let topics = try? await client.topics() {
+                    let members = PartitionMoves.members(after: plan, in: cluster)
+                    report.partitionsToMove = PartitionMoves.left(topics, over: members).count
+                }
                 if case .table = output {
                     if !isAbort || dryRun { for line in report.lines { Console.line(line) } }
                     Console.line(
@@ -127,10 +132,14 @@ struct RingCommand: AsyncParsableCommand {
                 let (outcome, ring) = try await RingWait(client: client, plan: plan).run()
                 report.outcome = outcome.rawValue
                 report.epoch = ring.epoch.rawValue
-                if case .table = output, outcome == .done { Console.line("done: ring \(ring.epoch) is in force") }
+                guard outcome == .done else { return report }
+                if case .table = output { Console.line("done: ring \(ring.epoch) is in force") }
+                try await RingWait(client: client, plan: plan).runPartitions()
+                report.partitionsToMove = 0
+                if case .table = output { Console.line("done: the partitions of topics are where they should be") }
                 return report
             }
-            if case .json = output { Console.bytes(JSONText.bytes(report)) }
+            if output != .table { format.tell(report, lines: []) }
             if report.outcome == RingWait.Outcome.superseded.rawValue {
                 throw Failed(
                     description:

@@ -20,10 +20,7 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let session = try ClientSession(CommandContext(flags), name: "status")
         let report = try await session.run { try await StatusReport.gather(from: $0) }
-        switch format.output {
-        case .json: Console.bytes(JSONText.bytes(report))
-        case .table: for line in report.lines(withFigures: figures) { Console.line(line) }
-        }
+        format.tell(report, lines: report.lines(withFigures: figures))
         if !report.isWhole { throw ExitCode(CommandExit.failure) }
     }
 }

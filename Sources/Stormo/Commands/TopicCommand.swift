@@ -12,7 +12,7 @@ struct TopicCommand: AsyncParsableCommand {
         commandName: "topic", abstract: "Make, change, fill and read topics.",
         subcommands: [
             List.self, Describe.self, Create.self, Alter.self, Delete.self, Publish.self, Consume.self,
-            Replay.self,
+            Replay.self, Elect.self,
         ], defaultSubcommand: List.self)
 
     /// Something that cannot be done as things are.
@@ -31,10 +31,7 @@ struct TopicCommand: AsyncParsableCommand {
             let reports = try await session.run { client in
                 try await client.topics().map { TopicReport($0, in: client.cluster) }
             }
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(["topics": reports]))
-            case .table: for line in TopicReport.lines(reports) { Console.line(line) }
-            }
+            format.tell(["topics": reports], items: reports, lines: TopicReport.lines(reports))
         }
     }
 
@@ -54,7 +51,7 @@ struct TopicCommand: AsyncParsableCommand {
             let report = try await session.run { client in
                 TopicReport(try await TopicCommand.topic(name, by: client), in: client.cluster)
             }
-            TopicCommand.tell(report, format.output)
+            format.tell(report, lines: report.lines)
         }
     }
 
@@ -155,7 +152,7 @@ struct TopicCommand: AsyncParsableCommand {
                 }
                 return TopicReport(made, in: client.cluster)
             }
-            TopicCommand.tell(report, format.output)
+            format.tell(report, lines: report.lines)
         }
     }
 
@@ -180,7 +177,7 @@ struct TopicCommand: AsyncParsableCommand {
                 let wanted = try keeping.applied(to: present.configuration)
                 return TopicReport(try await client.alterTopic(name, wanted), in: client.cluster)
             }
-            TopicCommand.tell(report, format.output)
+            format.tell(report, lines: report.lines)
         }
     }
 
@@ -199,10 +196,7 @@ struct TopicCommand: AsyncParsableCommand {
             try TopicCommand.confirm(yes, "deletes all records of topic '\(name)'")
             let session = try ClientSession(CommandContext(flags), name: "topic")
             try await session.run { try await $0.deleteTopic(name) }
-            switch format.output {
-            case .json: Console.bytes(JSONText.bytes(["deleted": name]))
-            case .table: Console.line("\(name) is deleted")
-            }
+            format.tell(["deleted": name], lines: ["\(name) is deleted"])
         }
     }
 
@@ -228,12 +222,5 @@ struct TopicCommand: AsyncParsableCommand {
     /// Throws where a person has not said yes to what cannot be taken back.
     static func confirm(_ yes: Bool, _ what: String) throws {
         guard yes || !Console.inputIsTerminal else { throw ValidationError("this \(what): say so with --yes") }
-    }
-
-    private static func tell(_ report: TopicReport, _ output: OutputFormat) {
-        switch output {
-        case .json: Console.bytes(JSONText.bytes(report))
-        case .table: for line in report.lines { Console.line(line) }
-        }
     }
 }

@@ -10,12 +10,20 @@ extension TopicCommand {
             discussion: """
                 Takes each argument as a record, or without any each line of standard input, and prints where they are: \
                 partition and offset. Exits with 3 when nobody can tell whether all of them are kept.
+
+                  stormo topic publish orders '{"id":1}' --key customer-7
+                  printf 'customer-7:{"id":1}\\n' | stormo topic publish orders --key-separator :
+                  stormo topic consume orders -o jsonl | stormo topic publish copy --jsonl
                 """)
 
         @Argument(help: "The topic.") var topic: String
         @Argument(help: "Values; left out, the lines of standard input.") var values: [String] = []
         @Option(help: "The key of all of them; records of one key stay in their order.") var key: String?
+        @Option(help: "What stands between key and value of each record; what lacks it is refused.")
+        var keySeparator: String?
         @Option(help: "A header of all of them, as name=value; may be given again.") var header: [String] = []
+        @Flag(help: "Take each as a document of 'consume -o jsonl': keys, values, headers and times stay.")
+        var jsonl = false
         @OptionGroup var flags: SettingFlags<Scope>
         @OptionGroup var format: OutputOptions
 
@@ -27,31 +35,61 @@ extension TopicCommand {
 
         func run() async throws {
             let name = try TopicCommand.name(topic)
-            let headers = try Self.headers(header)
-            let key = key.map { Array($0.utf8) }
+            let reading = try reading
             let values = values.map { Array($0.utf8) }
             let output = format.output
-            for value in values { try Self.check(Record(key: key, value: value, headers: headers, timestampMs: 0)) }
+            let nowMs = { @Sendable in UInt64(max(0, WallClock.nowMs())) }
+            var reader = RecordInput(reading)
+            for value in values { _ = try reader.record(value, nowMs: 0) }
             let session = try ClientSession(CommandContext(flags), name: "topic")
             try await session.run { client in
                 // Told before anything is read.
                 _ = try await TopicCommand.topic(name, by: client)
-                func publish(_ values: [[UInt8]]) async throws {
-                    let nowMs = UInt64(max(0, WallClock.nowMs()))
-                    let records = values.map { Record(key: key, value: $0, headers: headers, timestampMs: nowMs) }
-                    for record in records { try Self.check(record) }
-                    for position in try await client.publish(toExisting: name, records) {
-                        switch output {
-                        case .json:
-                            Console.bytes(
-                                JSONText.line(Printed(partition: position.partition, offset: position.offset)))
-                        case .table: Console.line("\(position.partition)@\(position.offset)")
-                        }
+                var input = RecordInput(reading)
+                /// False when nobody reads what is printed: then no more is published either.
+                func publish(_ texts: [[UInt8]]) async throws -> Bool {
+                    let now = nowMs()
+                    // What stands before a line that is wrong is published, as when lines come one by one.
+                    var records: [Record] = []
+                    var problem: (any Error)?
+                    do {
+                        for text in texts { records.append(try input.record(text, nowMs: now)) }
+                    } catch { problem = error }
+                    let positions = records.isEmpty ? [] : try await client.publish(toExisting: name, records)
+                    for position in positions {
+                        let line =
+                            output == .table
+                            ? Array("\(position.partition)@\(position.offset)\n".utf8)
+                            : JSONText.line(Printed(partition: position.partition, offset: position.offset))
+                        guard Console.bytes(line) else { return false }
                     }
+                    if let problem { throw problem }
+                    return true
                 }
-                if !values.isEmpty { return try await publish(values) }
-                var lines = InputLines(lineBytesMax: WireLimits.recordBytesMax)
-                while let values = try await lines.next() { try await publish(values) }
+                if !values.isEmpty {
+                    _ = try await publish(values)
+                    return
+                }
+                var lines = InputLines(lineBytesMax: reading.lineBytesMax)
+                while let texts = try await lines.next(), try await publish(texts) {}
+            }
+        }
+
+        private var reading: RecordInput.Reading {
+            get throws {
+                if let keySeparator {
+                    guard !keySeparator.isEmpty else {
+                        throw ValidationError("--key-separator is at least one character")
+                    }
+                    guard key == nil else { throw ValidationError("give --key or --key-separator, not both") }
+                }
+                guard !jsonl || (key == nil && keySeparator == nil && header.isEmpty) else {
+                    throw ValidationError("--jsonl has keys and headers in its documents: leave the other options out")
+                }
+                if jsonl { return .documents }
+                let headers = try Self.headers(header)
+                return .values(
+                    key: key.map { Array($0.utf8) }, separator: keySeparator.map { Array($0.utf8) }, headers: headers)
             }
         }
 
@@ -69,13 +107,6 @@ extension TopicCommand {
                 return Record.Header(name: String(parts[0]), value: Array(parts[1].utf8))
             }
         }
-
-        private static func check(_ record: Record) throws {
-            guard record.encodedCount <= WireLimits.recordBytesMax else {
-                throw ValidationError(
-                    "a record takes \(record.encodedCount) bytes, at most \(WireLimits.recordBytesMax) are possible")
-            }
-        }
     }
 
     struct Consume: AsyncParsableCommand {
@@ -83,8 +114,14 @@ extension TopicCommand {
             abstract: "Print the records of a topic.",
             discussion: """
                 Prints the values, one to a line, up to the present end, partition by partition; with --follow it goes on \
-                until an interrupt. -o json prints one document to a line. With --group it reads as a member of that \
-                group: what the group has not read yet, and remembers it.
+                until an interrupt. -o jsonl prints each record as a document on a line, as it comes. With --group it \
+                reads as a member of that group: what the group has not read yet, and remembers it.
+
+                  stormo topic consume orders --from -10
+                  stormo topic consume orders --from @-1h -o jsonl
+                  stormo topic consume orders --from @2026-01-01T00:00:00Z -n 100
+                  stormo topic consume orders --partition 3 --from 42 -n 1 --keys
+                  stormo topic consume orders --from end --follow
                 """)
 
         @Argument(help: "The topic.") var topic: String
@@ -92,8 +129,8 @@ extension TopicCommand {
         @Option(
             parsing: .unconditional,
             help: ArgumentHelp(
-                "Where to begin: \(TopicPlace.help). A group begins there (earliest or latest) where it has not read yet."
-            )) var from = "earliest"
+                "Where to begin: \(TopicPlace.help). A group begins there (start or end) where it has not read yet."
+            )) var from = "start"
         @Option(help: "Only this partition.") var partition: UInt32?
         @Flag(help: "Go on with what comes later.") var follow = false
         @Option(help: "Read as a member of this group.") var group: String?
@@ -106,7 +143,7 @@ extension TopicCommand {
             let name = try TopicCommand.name(topic)
             if let limit, limit < 1 { throw ValidationError("-n is at least 1") }
             guard let place = TopicPlace.query(from, nowMs: UInt64(max(0, WallClock.nowMs()))) else {
-                throw ValidationError("--from is \(TopicPlace.help)")
+                throw ValidationError(TopicPlace.problem("--from", from))
             }
             if let group {
                 _ = try GroupCommand.name(group)
@@ -114,13 +151,13 @@ extension TopicCommand {
                     throw ValidationError("a group reads all partitions: leave --partition out")
                 }
                 guard place == .earliest || place == .latest else {
-                    throw ValidationError("a group begins at earliest or latest: 'stormo group seek' sets it elsewhere")
+                    throw ValidationError("a group begins at start or end: 'stormo group seek' sets it elsewhere")
                 }
             }
             let (partition, group, follow, limit) = (partition, group, follow, limit ?? .max)
             let (output, columns) = (format.output, PrintedRecord.Columns(offsets: offsets, keys: keys))
             let session = try ClientSession(CommandContext(flags), name: "topic")
-            try await session.run { client in
+            try await session.runUntilInterrupt { client in
                 let topic = try await TopicCommand.topic(name, by: client)
                 if let partition, partition >= UInt32(topic.partitions.count) {
                     throw Refused(

@@ -45,6 +45,8 @@ struct RingPlanReport: Encodable, Sendable, Hashable {
     var nodes: [Node]
     /// Where too few replicas live; with any, the change is refused.
     var dangers: [Danger]
+    /// Partitions of topics that get other replicas by it, or will have to move once it is over; absent when no node told.
+    var partitionsToMove: Int?
     /// How it ended, when that was waited for: `done` or `superseded`.
     var outcome: String?
 
@@ -123,6 +125,12 @@ struct RingPlanReport: Encodable, Sendable, Hashable {
             ])
         }
         var lines = table.lines
+        if let partitionsToMove, partitionsToMove > 0 {
+            lines += [
+                "",
+                "\(partitionsToMove) \(partitionsToMove == 1 ? "partition" : "partitions") of topics move afterwards",
+            ]
+        }
         if !dangers.isEmpty {
             lines += ["", "REFUSED: these stretches of the ring have too few living replicas:"]
             for danger in dangers.prefix(Self.dangersShown) {

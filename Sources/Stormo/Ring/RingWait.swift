@@ -37,6 +37,21 @@ struct RingWait: Sendable {
         }
     }
 
+    /// Returns when the partitions of topics are where they should be in the ring that is in force now.
+    func runPartitions() async throws {
+        var display = ProgressDisplay(everyMs: Self.lineMs)
+        defer { display.clear() }
+        while true {
+            // Nodes that are going away may leave a question unanswered: the next one is answered by others.
+            if let topics = try? await client.topics(), let ring = client.cluster?.ring {
+                let left = PartitionMoves.left(topics, over: ring.members).count
+                if left == 0 { return }
+                display.show(PartitionMoves.text(left))
+            }
+            try await Task.sleep(for: .milliseconds(Self.pollMs))
+        }
+    }
+
     /// How a change has ended, by the ring in force; nil while it goes on.
     static func outcome(of plan: RingPlan, in ring: Ring) -> Outcome? {
         guard ring.epoch >= plan.epoch, ring.next == nil else { return nil }
