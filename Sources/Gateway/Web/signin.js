@@ -4,13 +4,30 @@ import { byId, el, setData } from "./dom.js";
 import { session } from "./api.js";
 import { report, resolved } from "./problems.js";
 
+/** The dialog and those of its parts that change; the same on every page. */
+function signInDialog() {
+    const message = el("p", { class: "form-error", role: "alert" });
+    const cancel = el("button", { type: "button" }, "Cancel");
+    const submit = el("button", { type: "submit", class: "primary" }, "Sign in");
+    const form = el(
+        "form", { method: "dialog" },
+        el("h2", { id: "sign-in-title" }, "Sign in"),
+        el("label", { class: "field" }, "User name ",
+            el("input", { name: "username", autocomplete: "username", required: true })),
+        el("label", { class: "field" }, "Password ",
+            el("input", { name: "password", type: "password", autocomplete: "current-password", required: true })),
+        message,
+        el("div", { class: "actions" }, cancel, submit));
+    const dialog = el("dialog", { id: "sign-in-dialog", "aria-labelledby": "sign-in-title" }, form);
+    cancel.addEventListener("click", () => dialog.close());
+    document.body.append(dialog);
+    return { dialog, form, message, submit };
+}
+
 /** Wires the header's button and the dialog. Returns a function that opens the dialog. */
 export function setUpSignIn() {
     const button = byId("sign-in");
-    const dialog = byId("sign-in-dialog");
-    const form = dialog.querySelector("form");
-    const message = form.querySelector("[role=alert]");
-    const submit = form.querySelector("[type=submit]");
+    const { dialog, form, message, submit } = signInDialog();
 
     function open() {
         message.textContent = "";
@@ -27,7 +44,6 @@ export function setUpSignIn() {
             report("signing out", error, "The token was forgotten here all the same.");
         }
     });
-    dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
         submit.disabled = true;
