@@ -49,6 +49,23 @@ import Wire
         #expect(plan.dead[2].reason.contains("timestamp"))
     }
 
+    @Test func whatIsNoReadingBecomesADeadLetterThatCanBeReplayed() throws {
+        let values = [try record(1, second: 0), Array("not json".utf8)]
+        let records = values.enumerated().map { index, value in
+            PositionedRecord(
+                position: RecordPosition(partition: 3, offset: Offset(40 + index)),
+                record: Record(
+                    key: Array("1".utf8), value: value, headers: [.init(name: "trace", value: [1])], timestampMs: 5))
+        }
+        let plan = plan(values)
+        let letters = Ingestor.letters(plan.dead, of: records, group: "g")
+        let letter = try #require(letters.first.flatMap { DeadLetter($0) })
+        #expect(letters.count == 1 && letter.topic == EnergyTopics.readings && letter.group == "g")
+        #expect(letter.position == RecordPosition(partition: 3, offset: 41) && letter.attempts == 1)
+        #expect(letter.reason.hasPrefix("not JSON"))
+        #expect(DeadLetter.original(of: letters[0]) == records[1].record)
+    }
+
     @Test func latestNeverGoesBack() {
         var cache = LatestCache(floorsMax: 10)
         let first = Ballot(time: HybridTime(1), node: NodeID(1))

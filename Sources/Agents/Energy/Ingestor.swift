@@ -167,22 +167,26 @@ package final class Ingestor: Service, Sendable {
         throw .overloaded("\(EnergyKeys.floors) is being changed by too many writers")
     }
 
-    /// Sends records that are no readings to the dead topic, as they came, with the reason and where they stood.
+    /// Sends records that are no readings to the dead topic at once: they are none the next time either. What fails for
+    /// another reason, the cluster's, is no record's fault and is tried again.
     private func bury(_ dead: [IngestPlan.DeadRecord], of records: [PositionedRecord]) async throws(ClientError) {
         guard !dead.isEmpty else { return }
-        let buried = dead.map { dead in
-            let position = records[dead.index].position
-            var record = records[dead.index].record
-            let reason = String(dead.reason.prefix(1_000))
-            record.headers = [
-                Record.Header(name: "reason", value: Array(reason.utf8)),
-                Record.Header(name: "source", value: Array("\(position.partition)/\(position.offset)".utf8)),
-            ]
-            return record
-        }
+        let buried = Self.letters(dead, of: records, group: configuration.group)
         try await store.client.publish(EnergyTopics.deadReadings, buried)
         logger.warning(
             "records that are no readings went to \(EnergyTopics.deadReadings)",
             metadata: ["records": "\(dead.count)", "first": "\(dead[0].reason)"])
+    }
+
+    /// Dead letters of records that are no readings: as they came, with where they stood and why.
+    static func letters(
+        _ dead: [IngestPlan.DeadRecord], of records: [PositionedRecord], group: String
+    ) -> [Record] {
+        dead.map { dead in
+            let found = records[dead.index]
+            return DeadLetter(
+                topic: EnergyTopics.readings, position: found.position, group: group, attempts: 1, reason: dead.reason
+            ).record(of: found.record)
+        }
     }
 }

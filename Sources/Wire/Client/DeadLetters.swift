@@ -42,8 +42,8 @@ public struct DeadLetter: Sendable, Hashable {
     /// Bytes of a reason: enough for a message, too few for a page of a stack.
     private static let reasonBytesMax = 1_024
 
-    /// The record that is published to the dead letters' topic.
-    func record(of original: Record) -> Record {
+    /// The record that is published to the dead letters' topic: for a reader that knows by itself what it cannot handle.
+    public func record(of original: Record) -> Record {
         let values = [
             topic, "\(position.partition)", "\(position.offset)", group, "\(attempts)",
             String(decoding: Array(reason.utf8.prefix(Self.reasonBytesMax)), as: UTF8.self),
