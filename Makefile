@@ -51,6 +51,7 @@ sim: packages
 	swift build -c release --product stormo-sim
 	.build/release/stormo-sim run --seeds $(SEEDS) $(ARGS)
 	.build/release/stormo-sim run --logs --seeds $(SEEDS) $(ARGS)
+	.build/release/stormo-sim run --groups --seeds $(SEEDS) $(ARGS)
 
 sim-mutants: packages
 	swift build -c release --scratch-path .build/mutants -Xswiftc -DMUTANTS --product stormo-sim

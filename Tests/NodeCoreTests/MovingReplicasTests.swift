@@ -90,4 +90,42 @@ import Wire
         scene.cluster.run(forMs: 10_000)
         try expectWhole(scene, nodes: [1, 2, 4])
     }
+
+    /// Who set the target tells the primary once; what it says may be lost.
+    @Test func aPrimaryThatDidNotHearOfItsTargetIsToldAgain() throws {
+        let scene = try scene(nodes: 4)
+        // A target as somebody has set it who stopped right then: nobody was told.
+        let partition = scene.partition
+        let key = PartitionConfiguration.key(partition)
+        guard case .readAnswer(let answer)? = scene.ask(0, .readRequest(ReadRequest(key: key, consistency: .quorum))),
+            let cell = answer.cell, case .value(let bytes) = cell.content,
+            var configuration = PartitionConfiguration(bytes)
+        else {
+            Issue.record("there is no configuration")
+            return
+        }
+        configuration.target = configuration.replicas.reversed()
+        let change = RegisterChange.put(
+            value: configuration.encoded, ttlMs: nil, condition: .version(cell.version))
+        _ = scene.ask(0, .writeRequest(WriteRequest(key: key, consistency: .serial, change: change)))
+        #expect(
+            scene.cluster.run(forMs: 10_000) {
+                scene.cluster.stores.contains { store in
+                    guard case .value(let bytes)? = (try? store.register(key))?.accepted?.cell.content else {
+                        return false
+                    }
+                    return PartitionConfiguration(bytes)?.target.isEmpty ?? false
+                }
+            }, "nobody moves partition \(partition)")
+    }
+
+    @Test func aCopyIsGivenUpOnce() throws {
+        let scene = try scene(nodes: 4)
+        change(scene, .add("n4"))
+        change(scene, .remove("n2"))
+        #expect(scene.cluster.run(forMs: 60_000) { isAt([1, 3, 4], scene) }, "\(scene.partitions.map(\.replicas))")
+        scene.cluster.run(forMs: 20_000)
+        let dropped = scene.cluster.notes.filter { $0.contains("n2 drops its copy") }
+        #expect(dropped.count <= Self.count, "\(dropped.suffix(3))")
+    }
 }

@@ -98,6 +98,8 @@ package struct CoreCounters: Sendable {
     package internal(set) var resignations: UInt64 = 0
     /// Reigns that this node took by an operator's word, without everything that was acknowledged.
     package internal(set) var uncleanElections: UInt64 = 0
+    /// Copies of partitions of which a batch could not be read whole.
+    package internal(set) var logsDamaged: UInt64 = 0
     /// Copies of partitions given up: the topic was deleted, or others have the partition now.
     package internal(set) var logsDropped: UInt64 = 0
     /// Records let go by retention, as primary.
@@ -162,6 +164,7 @@ package struct CoreCounters: Sendable {
             .init(name: "in_sync_changes_total", value: inSyncChanges),
             .init(name: "resignations_total", value: resignations),
             .init(name: "unclean_elections_total", value: uncleanElections),
+            .init(name: "logs_damaged_total", value: logsDamaged),
             .init(name: "logs_dropped_total", value: logsDropped),
             .init(name: "records_retired_total", value: recordsRetired),
             .init(name: "partition_targets_set_total", value: targetsSet),

@@ -108,12 +108,34 @@ package enum Mutation: String, CaseIterable, Sendable {
     case producerTableNotCut
     /// A reader takes answers of a lower epoch than it has seen.
     case readerIgnoresEpoch
+    /// A damaged copy is kept, though another replica is primary.
+    case damagedCopyKept
+    /// A primary gives up its damaged copy at once, also when no other has it.
+    case damagedPrimaryDrops
+    /// Retention goes beyond the high watermark.
+    case retentionAboveWatermark
+    /// A secondary lets go of records by itself.
+    case secondaryTrims
+
+    // Consumer groups.
+    /// A member that has lost its partition commits all the same.
+    case groupTokenUnchecked
+    /// Members keep their leases to the end, and take those of others at once then.
+    case groupLeaseWithoutMargin
+    /// A member commits a position before one that is committed.
+    case groupCommitGoesBack
+    /// A member commits before it hands on.
+    case groupCommitsFirst
 
     /// The rules of registers and of the ring.
     package static let ofRegisters = Array(allCases.prefix { $0 != .appendedBeforeDurable })
 
     /// The rules of topics.
-    package static let ofLogs = Array(allCases.drop { $0 != .appendedBeforeDurable })
+    package static let ofLogs = Array(
+        allCases.drop { $0 != .appendedBeforeDurable }.prefix { $0 != .groupTokenUnchecked })
+
+    /// The rules of consumer groups.
+    package static let ofGroups = Array(allCases.drop { $0 != .groupTokenUnchecked })
 
     #if MUTANTS
         /// The rule that is broken in this task and those that it starts; nil for none.

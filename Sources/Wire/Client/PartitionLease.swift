@@ -1,18 +1,15 @@
 import NIOCore
 import Wire
 
-/// A member's hold of one partition of its group. Used by one task at a time, so that its writes follow each other.
+/// A member's hold of one partition of its group: does what `GroupLease` decides. Used by one task at a time, so that its
+/// writes follow each other.
 struct PartitionLease: Sendable {
-    /// Where the group goes on reading; nil before the first commit.
-    private(set) var offset: Offset?
-
     private let client: StormoClient
     private let key: Key
-    private let topic: String
-    private let owner: String
-    private let token: UInt64
-    private var version: Ballot
-    private var writtenAt: NIODeadline
+    private var lease: GroupLease
+
+    /// Where the group goes on reading; nil before the first commit.
+    var offset: Offset? { lease.offset }
 
     /// Takes a partition that is free or whose lease has ended, for a member that no other has the name of; nil when
     /// another member holds it.
@@ -20,50 +17,39 @@ struct PartitionLease: Sendable {
         _ partition: PartitionID, group: String, topic: String, owner: String, client: StormoClient
     ) async throws(ClientError) -> PartitionLease? {
         let key = GroupRegister.key(group: group, partition: partition)
-        let found = try await client.get(key)
-        var former: GroupRegister?
-        if let found {
-            do throws(WireError) { former = try GroupRegister(found.value) } catch {
+        var former: (register: GroupRegister, version: Ballot)?
+        if let found = try await client.get(key) {
+            do throws(WireError) { former = (try GroupRegister(found.value), found.version) } catch {
                 throw .refused(
                     .invalid,
                     "the register of group '\(group)' for partition \(partition.index) of '\(topic)': \(error)")
             }
         }
-        let nowMs = client.router.nowMs
-        let marginMs = ClientLimits.leaseMarginMs
-        if let former, former.owner != owner, former.isHeld(atMs: nowMs - min(nowMs, marginMs)) { return nil }
-        // From before the write: the cluster counts from when it was made.
-        let writtenAt = NIODeadline.now()
-        let register = GroupRegister(
-            owner: owner, token: (former?.token ?? 0) + 1, leaseEndMs: nowMs + client.configuration.sessionLeaseMs,
-            offset: former?.offset, topic: topic)
-        let condition: Condition = found.map { .version($0.version) } ?? .absent
+        let bounds = GroupLease.Bounds(
+            lengthMs: client.configuration.sessionLeaseMs, driftMaxMs: client.configuration.clockDriftMaxMs,
+            marginMs: ClientLimits.leaseMarginMs)
+        guard
+            let attempt = GroupLease.taking(
+                former, for: owner, of: topic, bounds, wallMs: client.router.nowMs, nowMs: Self.nowMs)
+        else { return nil }
         var version: Ballot?
         do throws(ClientError) {
-            let answer = try await client.compareAndSet(key, register.encoded, if: condition)
+            let answer = try await client.compareAndSet(key, attempt.register.encoded, if: attempt.condition)
             guard answer.applied else { return nil }
             version = answer.version
         } catch {
             guard case .outcomeUnknown = error else { throw error }
         }
-        if version == nil, let now = try await client.get(key), now.value == register.encoded { version = now.version }
-        guard let version else { return nil }
-        return PartitionLease(
-            offset: register.offset, client: client, key: key, topic: topic, owner: owner, token: register.token,
-            version: version,
-            writtenAt: writtenAt)
+        if version == nil, let now = try await client.get(key), now.value == attempt.register.encoded {
+            version = now.version
+        }
+        return version.map {
+            PartitionLease(client: client, key: key, lease: GroupLease(attempt, version: $0, bounds))
+        }
     }
 
-    /// When it should be written again though there is nothing to commit: after a third of its length, so that two
-    /// renewals may fail.
-    var renewalAt: NIODeadline { writtenAt + .milliseconds(Int64(client.configuration.sessionLeaseMs / 3)) }
-
-    /// When another member may have taken the partition, by this host's monotonic clock; not earlier than that member
-    /// sees it, for clocks within their bound.
-    private var endsAt: NIODeadline {
-        let lengthMs = client.configuration.sessionLeaseMs
-        return writtenAt + .milliseconds(Int64(lengthMs - min(lengthMs, client.configuration.clockDriftMaxMs)))
-    }
+    /// When it should be written again though there is nothing to commit.
+    var renewalAt: NIODeadline { Self.deadline(lease.renewalAtMs) }
 
     /// Extends the lease; false when it is lost.
     mutating func renew() async -> Bool { await write(offset) }
@@ -73,28 +59,29 @@ struct PartitionLease: Sendable {
 
     /// Gives the partition back, once, without insisting: the lease ends by itself.
     mutating func release() async {
-        let register = GroupRegister(owner: "", token: token, leaseEndMs: 0, offset: offset, topic: topic)
-        _ = try? await client.compareAndSet(key, register.encoded, if: .version(version))
+        let attempt = lease.releasing(nowMs: Self.nowMs)
+        _ = try? await client.compareAndSet(key, attempt.register.encoded, if: attempt.condition)
     }
 
     private mutating func write(_ offset: Offset?) async -> Bool {
-        var pause = RetryPause(deadline: endsAt)
-        while NIODeadline.now() < endsAt {
-            let startedAt = NIODeadline.now()
-            let register = GroupRegister(
-                owner: owner, token: token, leaseEndMs: client.router.nowMs + client.configuration.sessionLeaseMs,
-                offset: offset, topic: topic)
+        var pause = RetryPause(deadline: Self.deadline(lease.endsAtMs))
+        while Self.nowMs < lease.endsAtMs {
+            let attempt = lease.writing(offset, wallMs: client.router.nowMs, nowMs: Self.nowMs)
             do throws(ClientError) {
-                let answer = try await client.compareAndSet(key, register.encoded, if: .version(version))
-                if answer.applied, let written = answer.version {
-                    version = written
-                    writtenAt = startedAt
-                    self.offset = offset
+                let answer = try await client.compareAndSet(key, attempt.register.encoded, if: attempt.condition)
+                if answer.applied, let version = answer.version {
+                    lease.written(attempt, version: version)
                     return true
                 }
-                // Someone wrote in between, or one of our own writes whose answer was lost did go through.
-                guard try await adopt(register, startedAt) else { return false }
-                if self.offset == offset, writtenAt == startedAt { return true }
+                let found = try await client.get(key)
+                let register = found.flatMap { found in
+                    (try? GroupRegister(found.value)).map { ($0, found.version) }
+                }
+                switch lease.found(register, after: attempt) {
+                case .written: return true
+                case .again: continue
+                case .lost: return false
+                }
             } catch {
                 if case .closed = error { return false }
                 do throws(ClientError) { try await pause.wait(orThrow: error) } catch { return false }
@@ -103,17 +90,8 @@ struct PartitionLease: Sendable {
         return false
     }
 
-    /// Looks at the register after a write that did not go as expected: false when the partition is another's.
-    private mutating func adopt(_ written: GroupRegister, _ startedAt: NIODeadline) async throws(ClientError) -> Bool {
-        guard let found = try await client.get(key), let register = try? GroupRegister(found.value),
-            register.owner == owner,
-            register.token == token
-        else { return false }
-        version = found.version
-        if register == written {
-            offset = written.offset
-            writtenAt = startedAt
-        }
-        return true
-    }
+    /// This host's monotonic clock, in milliseconds.
+    private static var nowMs: UInt64 { NIODeadline.now().uptimeNanoseconds / 1_000_000 }
+
+    private static func deadline(_ ms: UInt64) -> NIODeadline { .uptimeNanoseconds(ms * 1_000_000) }
 }

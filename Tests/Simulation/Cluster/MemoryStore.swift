@@ -73,9 +73,11 @@ package final class MemoryStore: NodeStore {
             disk.damaged = newValue
         }
     }
+    /// Batches that fail their checksum, when a test makes it so.
+    var damagedBatches: Set<StoredBatch> = []
     /// Whether something was lost and not learned again, so that a crash would not bring the loss back.
     var hasLosses: Bool {
-        [live, disk].contains { !$0.damaged.isEmpty || $0.facts[.amnesia]?.isEmpty == false }
+        [live, disk].contains { !$0.damaged.isEmpty || $0.facts[.amnesia]?.isEmpty == false } || damagedCount() > 0
     }
     /// Whether all registers were lost, and a restart would find it so.
     var isAmnesiac: Bool { disk.facts[.amnesia]?.isEmpty == false }
@@ -85,9 +87,10 @@ package final class MemoryStore: NodeStore {
     /// An empty disk.
     package init() {}
 
-    private init(disk: Image) {
+    private init(disk: Image, damagedBatches: Set<StoredBatch>) {
         live = disk
         self.disk = disk
+        self.damagedBatches = damagedBatches
     }
 
     /// Whether something was applied that a crash would lose.
@@ -132,7 +135,7 @@ package final class MemoryStore: NodeStore {
     package func afterCrash(keeping count: Int = 0) -> MemoryStore {
         var disk = disk
         for entry in unsynced.prefix(count) { disk.change(entry) }
-        return MemoryStore(disk: disk)
+        return MemoryStore(disk: disk, damagedBatches: damagedBatches)
     }
 
     /// Applies a change and says its number.
@@ -199,6 +202,7 @@ package final class MemoryStore: NodeStore {
             if !found.isEmpty, bytes > bytesMax { break }
             found.append(batch)
         }
+        try expectWhole(found, of: partition)
         return found
     }
 

@@ -11,6 +11,7 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Print what happens in the replay.") var trace = false
     @Flag(help: "Check only what clients are told, not the rules inside.") var historiesOnly = false
     @Flag(help: "Clients publish to topics and read them, in place of using registers.") var logs = false
+    @Flag(help: "Clients are members of consumer groups, in place of using registers.") var groups = false
     @OptionGroup var reduction: ReductionOptions
     @Option(help: "Scenarios at a time.") var jobs = Processors.count
 
@@ -25,7 +26,8 @@ struct RunCommand: AsyncParsableCommand {
             guard !result.failures.isEmpty else { return true }
             failed.append((seed, result))
             print("seed \(seed) FAILS: \(result.failures[0])")
-            Report.say("    replay: stormo-sim run\(logs ? " --logs" : "") --seed \(seed) --trace")
+            Report.say(
+                "    replay: stormo-sim run\(logs ? " --logs" : groups ? " --groups" : "") --seed \(seed) --trace")
             return failed.count < 20
         }
         print(Report.text(statistics, elapsed: ContinuousClock.now - started))
@@ -33,7 +35,7 @@ struct RunCommand: AsyncParsableCommand {
         print("seeds \(first)–\(first + UInt64(max(seeds, 1)) - 1): all promises were kept")
     }
 
-    private var workload: Workload { logs ? .logs : .registers }
+    private var workload: Workload { logs ? .logs : groups ? .groups : .registers }
 
     private func replay(_ seed: UInt64) throws {
         let scenario = Scenario(seed: seed, workload).reduced(by: try reduction.reduction())

@@ -12,7 +12,7 @@ struct ConditionsArePromised: Invariant {
         guard case .sent(let node, _, .accept(let accept)) = event, accept.ballot.node == node.nodeID,
             accept.cell.base != nil, accept.cell.version == accept.ballot, !accept.key.isLocal,
             proposed.insert(accept.ballot).inserted,
-            let ring = cluster.virtualNodes[node].node?.ring
+            let ring = cluster.virtualNodes[node].node?.ring, !isKnown(accept, to: node, cluster)
         else { return nil }
         let token = accept.key.token
         var sets = [(nodes: ring.replicas(of: token), quorum: ring.quorum)]
@@ -31,5 +31,12 @@ struct ConditionsArePromised: Invariant {
             }
         }
         return nil
+    }
+
+    /// Whether another node has accepted it already: what was proposed before anybody looked comes again for reads.
+    private func isKnown(_ accept: Accept, to node: Int, _ cluster: VirtualCluster) -> Bool {
+        cluster.virtualNodes.indices.contains {
+            $0 != node && cluster.virtualNodes[$0].store.registers[accept.key]?.accepted?.ballot == accept.ballot
+        }
     }
 }

@@ -13,7 +13,11 @@ protocol Invariant {
 /// All of them.
 enum Invariants {
     static func all(_ workload: Workload) -> [any Invariant] {
-        workload == .logs ? ofRegisters() + ofLogs() : ofRegisters()
+        switch workload {
+        case .registers: ofRegisters()
+        case .logs: ofRegisters() + ofLogs()
+        case .groups: ofRegisters() + [GroupRegistersFollow()]
+        }
     }
 
     private static func ofRegisters() -> [any Invariant] {

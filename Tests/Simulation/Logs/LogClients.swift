@@ -53,7 +53,7 @@ struct SimulatedConsumer {
 struct LogRequest {
     enum Sender {
         case producer(Int, batch: Int)
-        case consumer(Int, from: Offset, floors: [LogEpoch: Offset])
+        case consumer(Int, from: Offset, floors: PartitionHistory.Floors)
         /// Who looks at everything in the end.
         case checker
     }

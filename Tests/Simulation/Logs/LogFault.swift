@@ -1,6 +1,6 @@
 /// A fault that hits whoever is primary of a partition when it begins.
 struct LogFault: Sendable {
-    enum Kind: CaseIterable, Sendable {
+    enum Kind: Sendable {
         /// The primary stops.
         case crash
         /// The primary stops and starts again before anybody notices.
@@ -25,6 +25,14 @@ struct LogFault: Sendable {
         case pause
         /// The primary, or one of the others, loses its database.
         case loss
+        /// A batch that the primary, or one of the others, has stored fails its checksum from then on.
+        case damage
+
+        /// Those that any scenario may have; others are drawn apart.
+        static let common: [Kind] = [
+            .crash, .restart, .falseDeath, .silence, .deafness, .isolation, .lag, .unheard, .secondaryCrash, .fullDisk,
+            .pause, .loss,
+        ]
     }
 
     let kind: Kind

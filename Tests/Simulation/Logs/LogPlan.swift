@@ -14,7 +14,7 @@ enum LogAim: Sendable {
 struct LogPlan: Sendable {
     struct Topic: Sendable {
         let name: String
-        let configuration: TopicConfiguration
+        var configuration: TopicConfiguration
     }
 
     /// Publishes batches to a partition, one after the other.
@@ -44,7 +44,7 @@ struct LogPlan: Sendable {
         let thinkMaxMs: UInt64
         let patienceMs: UInt64
         /// Chance that it begins anew somewhere before.
-        let goesBack: Double
+        var goesBack: Double
     }
 
     var topics: [Topic] = []

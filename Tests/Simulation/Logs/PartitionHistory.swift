@@ -58,12 +58,28 @@ struct PartitionHistory {
         let detail: String
     }
 
+    /// What was known when a request was sent.
+    struct Floors {
+        /// The highest high watermark of each epoch.
+        var watermarks: [LogEpoch: Offset] = [:]
+        /// The highest first offset of each epoch. A new primary may not have heard of what the former one let go of last.
+        var firsts: [LogEpoch: Offset] = [:]
+    }
+
+    /// What is known now.
+    var floors: Floors { Floors(watermarks: watermarks, firsts: firstOffsets) }
+
     private var records: [Offset: RecordLabel] = [:]
     private var offsets: [RecordLabel: Offset] = [:]
     /// The end of what is known to be kept.
     private(set) var end: Offset = 0
     /// The highest high watermark that was told under each epoch.
     private(set) var watermarks: [LogEpoch: Offset] = [:]
+
+    /// The highest first offset that was told under each epoch.
+    private(set) var firstOffsets: [LogEpoch: Offset] = [:]
+    /// How often somebody was told that what he asked for is gone.
+    private(set) var fellBehind = 0
 
     /// The offsets that somebody knows a record of, in order.
     var known: [(offset: Offset, label: RecordLabel)] {
@@ -103,9 +119,9 @@ struct PartitionHistory {
     }
 
     /// A fetch was answered that was sent when `floors` were known.
-    mutating func fetched(_ answer: Fetched, from offset: Offset, floors: [LogEpoch: Offset]) -> Problem? {
+    mutating func fetched(_ answer: Fetched, from offset: Offset, floors: Floors) -> Problem? {
         let told = answer.highWatermark
-        for (epoch, floor) in floors where epoch <= answer.epoch && told < floor {
+        for (epoch, floor) in floors.watermarks where epoch <= answer.epoch && told < floor {
             return Problem(
                 check: "watermark",
                 detail: "epoch \(answer.epoch) tells \(told), and epoch \(epoch) told \(floor) before it was asked")
@@ -116,6 +132,15 @@ struct PartitionHistory {
             return Problem(
                 check: "retention", detail: "the first offset is \(answer.firstOffset), only \(told) are committed")
         }
+        if let floor = floors.firsts[answer.epoch], answer.firstOffset < floor {
+            return Problem(
+                check: "retention",
+                detail:
+                    "epoch \(answer.epoch) tells of the first offset \(answer.firstOffset), and had told of \(floor) before"
+            )
+        }
+        firstOffsets[answer.epoch] = max(firstOffsets[answer.epoch] ?? 0, answer.firstOffset)
+        if offset < answer.firstOffset { fellBehind += 1 }
         guard offset >= answer.firstOffset, offset < told else {
             guard let batch = answer.batches.first else { return nil }
             return Problem(

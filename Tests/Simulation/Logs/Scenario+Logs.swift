@@ -96,7 +96,7 @@ extension Scenario {
         switch logAim {
         case .anything:
             guard dice.chance(0.85) else { return }
-            kinds = LogFault.Kind.allCases
+            kinds = LogFault.Kind.common
         case .returns: (kinds, count) = ([.falseDeath, .isolation, .deafness, .silence, .lag, .unheard], count * 3)
         case .sets: (kinds, count) = ([.lag, .unheard, .silence, .deafness, .isolation, .crash], count * 3)
         }
@@ -154,6 +154,8 @@ extension Scenario {
                     patienceMs: limits.operationTimeoutMs + 100, goesBack: dice.pick(0...0.1)))
         }
         drawReignFaults(&plan, &dice)
+        drawLogDamage(&plan)
+        drawRetention(&plan)
         logs = plan
     }
 }

@@ -76,7 +76,9 @@ extension Simulator {
                 (first, next, found) = (body.firstOffset, body.firstOffset, [])
                 continue
             }
-            if let problem = logs.histories[partition].fetched(body, from: next, floors: [:]) {
+            if let problem = logs.histories[partition].fetched(
+                body, from: next, floors: logs.histories[partition].floors)
+            {
                 fail(problem.check, "\(logs.partitions[partition]): \(problem.detail)")
                 return nil
             }
@@ -101,6 +103,7 @@ extension Simulator {
         let id = logs.partitions[partition]
         statistics.add(.checked, "partitions")
         statistics.add(.checked, "batches in logs", batches.count)
+        statistics.add(.checked, "readers that fell behind", logs.histories[partition].fellBehind)
         let topic = scenario.logs.map { $0.topics[$0.partitions[partition].topic].configuration }
         if first > 0, topic?.retentionMs == 0, topic?.retentionBytes == 0 {
             fail("retention", "\(id) begins at \(first), and keeps everything")
@@ -140,19 +143,30 @@ extension Simulator {
         let bytes = logs.partitions.reduce(0) { sum, id in
             sum + stores.reduce(0) { sum, store in sum + store.allBatches(id).reduce(0) { $0 + $1.encodedCount } }
         }
-        let patienceMs = patienceMs + UInt64(bytes * 1_000 / scenario.limits.catchUpBytesPerSecond)
-        while let problem = logs.partitions.indices.lazy.compactMap({ self.notEqual($0) }).first {
-            guard cluster.nowMs < beganMs + patienceMs else {
-                return fail("wholeness", "\(patienceMs) ms after the last record \(problem)")
+        let withinMs = patienceMs + moveMs + UInt64(bytes * 1_000 / scenario.limits.catchUpBytesPerSecond)
+        while let problem = logsNotWhole() {
+            guard cluster.nowMs < beganMs + withinMs else {
+                return fail("wholeness", "\(withinMs) ms after the last record \(problem)")
             }
             cluster.run(forMs: 50)
         }
         statistics.add(.checked, "ms until logs are whole", Int(cluster.nowMs - beganMs))
     }
 
-    private func notEqual(_ partition: Int) -> String? {
+    private func logsNotWhole() -> String? {
+        var sets: [PartitionConfiguration] = []
+        for (index, id) in logs.partitions.enumerated() {
+            guard let configuration = configuration(of: index) else { return "\(id) has no configuration" }
+            sets.append(configuration)
+        }
+        for index in sets.indices {
+            if let problem = notInPlace(index, sets) ?? notEqual(index, sets[index]) { return problem }
+        }
+        return notPlaced(sets)
+    }
+
+    private func notEqual(_ partition: Int, _ configuration: PartitionConfiguration) -> String? {
         let id = logs.partitions[partition]
-        guard let configuration = configuration(of: partition) else { return "\(id) has no configuration" }
         var first: (node: NodeID, facts: LogFacts, batches: [RecordBatch])?
         for node in configuration.replicas {
             let store = cluster.virtualNodes[Int(node.rawValue) - 1].store

@@ -273,7 +273,7 @@ extension Simulator {
             partition: logs.partitions[plan.partition], offset: from, bytesMax: plan.bytesMax, waitMs: plan.waitMs)
         logs.consumers[index].request = send(
             .fetch(fetch), to: node,
-            .consumer(index, from: from, floors: logs.histories[plan.partition].watermarks),
+            .consumer(index, from: from, floors: logs.histories[plan.partition].floors),
             patienceMs: plan.patienceMs + UInt64(plan.waitMs))
     }
 
@@ -284,7 +284,7 @@ extension Simulator {
     }
 
     private func fetched(
-        _ answer: Message, from: Offset, _ floors: [LogEpoch: Offset], _ index: Int, _ isWaitedFor: Bool
+        _ answer: Message, from: Offset, _ floors: PartitionHistory.Floors, _ index: Int, _ isWaitedFor: Bool
     ) {
         let partition = logs.consumers[index].plan.partition
         guard case .fetched(let body) = answer else {

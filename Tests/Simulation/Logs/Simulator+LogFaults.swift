@@ -35,6 +35,7 @@ extension Simulator {
         case .fullDisk:
             cluster.virtualNodes[primary].store.readOnlyReason = "the disk is full"
             return plan(.log(.mend(primary)), inMs: fault.forMs)
+        case .damage: return damageBatch(fault, of: fault.draw >> 32 % 3 == 0 ? other : primary)
         case .pause: return cluster.pause(primary, forMs: fault.forMs)
         case .loss:
             let node = fault.draw >> 32 & 1 == 0 ? primary : other
@@ -57,5 +58,16 @@ extension Simulator {
         }
         cluster.virtualNodes[node].store.readOnlyReason = nil
         if cluster.virtualNodes[node].isUp { cluster.announce(node, .alive) }
+    }
+
+    /// A batch fails its checksum from now on, at a node without which everything is whole.
+    private func damageBatch(_ fault: LogFault, of node: Int) {
+        let id = logs.partitions[fault.partition]
+        let store = cluster.virtualNodes[node].store
+        guard canLose(node), canLoseLogs(node), let log = store.durableLog(id), !log.batches.isEmpty else { return }
+        let batch = log.batches[Int((fault.draw >> 8) % UInt64(log.batches.count))]
+        note("n\(node + 1)'s batch of \(id) at \(batch.baseOffset) is damaged")
+        statistics.add(.faults, "batches damaged")
+        store.damage(batch, of: id)
     }
 }

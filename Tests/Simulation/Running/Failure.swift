@@ -7,7 +7,7 @@ package struct Failure: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether clients alone could have noticed it.
     package var isOfHistories: Bool {
-        !Invariants.all(.logs).contains { $0.name == check } && check != "wholeness"
+        !Workload.allCases.contains { Invariants.all($0).contains { $0.name == check } } && check != "wholeness"
     }
 
     /// Both.

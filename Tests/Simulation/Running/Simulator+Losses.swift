@@ -19,7 +19,7 @@ extension Simulator {
     }
 
     /// Whether everything that a node has is known to a majority that does without it.
-    private func canLose(_ node: Int) -> Bool {
+    func canLose(_ node: Int) -> Bool {
         let others = cluster.virtualNodes.indices.filter { $0 != node }
         // Who has not come to write its ballot ceiling has promised nothing yet, and cannot know that.
         guard cluster.virtualNodes[node].isUp, cluster.virtualNodes[node].store.durableFact(.ballotCeiling) != nil,

@@ -4,9 +4,7 @@ import Wire
 /// Operators who change the ring.
 extension Simulator {
     /// The newest ring that any node knows.
-    var currentRing: Ring? {
-        cluster.virtualNodes.compactMap { $0.node?.ring }.max { $0.epoch < $1.epoch }
-    }
+    var currentRing: Ring? { cluster.newestRing }
 
     func changeRing(_ fault: ScriptedFault) {
         guard let ring = currentRing else { return }
@@ -46,7 +44,7 @@ extension Simulator {
         let members = ring.members.map { $0.name }
         let member = members[node % members.count]
         // Whoever loses something needs a majority of others to learn it from, also when all that was ordered is done.
-        let mayLose = scenario.kinds.contains { $0.loses }
+        let mayLose = scenario.mayLose
         let ordered = changes.count { if case .remove = $0.change { true } else { false } }
         switch kind {
         case .joins: return spare(ring, preferring: node).map { .add(name($0)) }
@@ -117,4 +115,9 @@ extension Int {
 extension NodeID {
     /// The place of the node of this id in a cluster.
     var index: Int { Int(rawValue) - 1 }
+}
+
+extension VirtualCluster {
+    /// The newest ring that any living node knows.
+    var newestRing: Ring? { virtualNodes.lazy.compactMap { $0.node?.ring }.max { $0.epoch < $1.epoch } }
 }

@@ -22,6 +22,8 @@ package final class Simulator: ClusterObserver {
         case replaceDead(node: Int, run: Int)
         /// Something of clients of topics.
         case log(LogStep)
+        /// Something of members of consumer groups.
+        case group(GroupStep)
         /// The membership notices that a node is down, if it still is so in the same run.
         case announceDead(node: Int, run: Int)
     }
@@ -39,6 +41,7 @@ package final class Simulator: ClusterObserver {
     var leases = LeaseBook()
     var changes: [RingOrder] = []
     var logs = LogClients()
+    var groups = GroupClients()
     private var lastStamp: UInt64 = 0
 
     private var invariants: [any Invariant]
@@ -90,9 +93,10 @@ package final class Simulator: ClusterObserver {
         for (index, fault) in scenario.faults.enumerated() { plan(.begin(fault: index), inMs: fault.atMs) }
         startClients()
         startLogClients()
+        startGroups()
         // Scripts take a few seconds; a cluster that stands still takes all the patience of all clients.
         cluster.run(forMs: 120_000) {
-            !failures.isEmpty || clients.allSatisfy { $0.isDone } && logs.areDone
+            !failures.isEmpty || clients.allSatisfy { $0.isDone } && logs.areDone && groupsAreDone
         }
     }
 
@@ -116,6 +120,7 @@ package final class Simulator: ClusterObserver {
             forMs: limits.operationTimeoutMs * 2 + limits.ballotCeilingLeadMs + UInt64(scenario.skewMaxMs) * 2)
         finalOperations()
         if failures.isEmpty { finalLogs() }
+        if failures.isEmpty { finalGroups() }
         if failures.isEmpty { becomeWhole() }
         if failures.isEmpty { logsBecomeWhole() }
         if failures.isEmpty { lookAgain() }
@@ -202,6 +207,8 @@ package final class Simulator: ClusterObserver {
     func heard(_ answer: VirtualCluster.Answer) {
         if LogClients.numbers.contains(answer.client) {
             logAnswered(answer)
+        } else if GroupClients.numbers.contains(answer.client) {
+            groupAnswered(answer)
         } else if answer.client >= RingOrder.firstClient {
             ordered(answer)
         } else {
@@ -220,6 +227,7 @@ package final class Simulator: ClusterObserver {
         case .ask(let change): ask(change)
         case .takeBack: order(.abort)
         case .log(let step): go(step)
+        case .group(let step): go(step)
         case .replaceDead(let node, let run): replaceDead(node, run: run)
         case .announceDead(let node, let run):
             let virtual = cluster.virtualNodes[node]

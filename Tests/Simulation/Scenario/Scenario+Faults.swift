@@ -55,7 +55,7 @@ extension Scenario {
     }
 
     /// Faults of a kind with their times. Those of the end of a long list may come after the clients are done.
-    private mutating func script(_ kind: FaultKind, _ dice: inout Dice) {
+    mutating func script(_ kind: FaultKind, _ dice: inout Dice) {
         let (count, lengthsMs): (ClosedRange<Int>, ClosedRange<UInt64>)
         switch kind {
         case .oneWayCuts, .twoWayCuts: (count, lengthsMs) = (1...8, 5...2_000)

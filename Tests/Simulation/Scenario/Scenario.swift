@@ -37,6 +37,8 @@ package struct Scenario: Sendable {
 
     /// What the clients do with topics; nil where they use registers.
     var logs: LogPlan?
+    /// What the members of consumer groups do; nil where there are none.
+    var groups: GroupPlan?
     /// For how long leases are asked for, in milliseconds.
     var leaseMs: UInt64 = 1_000
     /// Names of the keys of each family.
@@ -51,14 +53,16 @@ package struct Scenario: Sendable {
         self.seed = seed
         self.workload = workload
         switch workload {
-        case .registers: drawCluster()
+        case .registers, .groups: drawCluster()
         case .logs: drawLogCluster()
         }
         drawFaults()
+        if workload == .logs { drawLogMoves() }
         skewMs = drawnSkews()
         switch workload {
         case .registers: drawClients()
         case .logs: drawLogClients()
+        case .groups: drawGroups()
         }
     }
 
@@ -75,6 +79,9 @@ package struct Scenario: Sendable {
 
     /// Whether tombstones are collected within the scenario.
     var hasShortGrace: Bool { limits.graceMs < 10_000 }
+
+    /// Whether nodes lose what they had.
+    var mayLose: Bool { kinds.contains { $0.loses } || logs?.faults.contains { $0.kind == .loss } ?? false }
 
     /// All nodes.
     var allNodes: Int { nodes + spares }

@@ -76,15 +76,19 @@ extension Node {
             }
             setTargets()
         case (.target(let id, let primary), .written(let answer)):
-            guard answer.applied else { return }
-            let news = Reconfigured(partition: id)
-            if primary == identity.id { return receive(news) }
-            outputs.append(.send(primary, .oneWay, .reconfigured(news)))
+            if answer.applied { tell(primary, of: id) }
         default:
             // Too few nodes answered: another time.
             if case .target = step { return }
             balancing.isLooking = false
         }
+    }
+
+    /// Tells a primary that its partition should move.
+    private mutating func tell(_ primary: NodeID, of id: PartitionID) {
+        let news = Reconfigured(partition: id)
+        if primary == identity.id { return receive(news) }
+        outputs.append(.send(primary, .oneWay, .reconfigured(news)))
     }
 
     private mutating func setTargets() {
@@ -95,8 +99,10 @@ extension Node {
             PartitionPlacement.Present(
                 id: entry.id, replicas: entry.configuration.wanted, factor: balancing.factors[entry.id.topic] ?? 1)
         }
-        let moving = found.count { !$0.configuration.target.isEmpty }
-        let movesMax = limits.partitionMovesMax - min(limits.partitionMovesMax, moving)
+        let moving = found.filter { !$0.configuration.target.isEmpty }
+        let movesMax = limits.partitionMovesMax - min(limits.partitionMovesMax, moving.count)
+        // Their primaries may not have heard of it: the news was lost, or there was another primary then.
+        for entry in moving { tell(entry.configuration.primary, of: entry.id) }
         let changes = PartitionPlacement.changes(of: present, over: places, movesMax: movesMax)
         for change in changes {
             guard let entry = found.first(where: { $0.id == change.id }) else { continue }

@@ -77,8 +77,11 @@ extension Node {
             }
             return
         }
-        if partition.log != nil, !configuration.replicas.contains(identity.id) {
+        partition.isElsewhere = !configuration.replicas.contains(identity.id)
+        if partition.log != nil, partition.isElsewhere {
             refuseWaiting(partition, .notPrimary, elsewhere(id, configuration))
+            // What was given up before has its new identity already.
+            guard partition.log?.isBlank == false else { return }
             return dropLog(id, because: "other nodes have the partition now", livesOn: true)
         }
         guard mayLead(partition, configuration) else {

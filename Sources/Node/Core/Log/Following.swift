@@ -28,6 +28,8 @@ extension Node {
             stepDown(id, because: "\(name(of: node)) is primary of epoch \(append.epoch)")
         }
         guard !partition.isPrimary else { return }
+        partition.isElsewhere = false
+        if partition.isDamaged { dropDamagedLog(partition) }
         partition.leader = node
         partition.leaderHeardMs = time.monotonicMs
         partition.leaderlessSinceMs = nil
@@ -41,6 +43,7 @@ extension Node {
             }
         }
         trim(partition, to: append.firstOffset)
+        if Mutation.secondaryTrims.isOn, let log = partition.log { trim(partition, to: log.facts.highWatermark) }
         if let damaged = append.batches.first(where: { !$0.isIntact }) {
             counters.batchesRefused += 1
             return note(

@@ -52,6 +52,10 @@ final class Partition {
     var nextLoadMs: UInt64 = 0
     /// When the topic is looked at again: whether it still exists, and how its records are kept. For primaries.
     var nextReviewMs: UInt64 = 0
+    /// Whether other nodes have the partition, and the copy here is only the identity of the next one.
+    var isElsewhere = false
+    /// Whether a batch of the log could not be read whole.
+    var isDamaged = false
     /// When this node may give the reign away again.
     var nextResignMs: UInt64 = 0
     /// Requests that wait for the configuration.

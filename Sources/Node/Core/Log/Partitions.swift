@@ -121,7 +121,7 @@ extension Node {
 
     /// A replica without a living primary looks at the configuration: it may be its turn.
     private mutating func tickFollower(_ partition: Partition) {
-        guard ring != nil, partition.log != nil, time.monotonicMs >= partition.nextLoadMs,
+        guard ring != nil, partition.log != nil, !partition.isElsewhere, time.monotonicMs >= partition.nextLoadMs,
             // After a start, or a death, there may be more to read than may be in flight: clients have a share too.
             operations.count < limits.operationsMax / 2
         else { return }

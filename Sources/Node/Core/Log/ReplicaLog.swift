@@ -38,6 +38,9 @@ package struct ReplicaLog: Hashable, Sendable {
         producers = recovered.producers
     }
 
+    /// Whether there is nothing in it, and never was.
+    package var isBlank: Bool { end == 0 && facts.highWatermark == 0 }
+
     /// The epoch of the batch that holds `offset`; nil outside of the log.
     package func epoch(at offset: Offset) -> LogEpoch? {
         guard offset < end, offset >= facts.firstOffset else { return nil }

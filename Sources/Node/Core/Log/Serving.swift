@@ -70,7 +70,11 @@ extension Node {
                     batches = try store.batches(
                         partition.id, from: offset, limit: primary.highWatermark, bytesMax: bytesMax)
                 } catch {
-                    counters.storeErrors += 1
+                    if noticeLogDamage(partition, error) {
+                        return refuse(
+                            waiting.channel, waiting.request, .notReady,
+                            "\(identity.name)'s copy is damaged: another replica has to take over")
+                    }
                     note(.error, "\(identity.name) cannot read partition \(partition.id): \(error)")
                     return refuse(waiting.channel, waiting.request, .internalError, "\(identity.name): \(error)")
                 }

@@ -51,8 +51,14 @@ extension Node {
                 if isThrottled { catchUpBudget.spend(batches.reduce(0) { $0 + $1.encodedCount }) }
                 send(batches, to: index, partition, primary)
             } catch {
-                counters.storeErrors += 1
-                return note(.error, "\(identity.name) cannot read partition \(partition.id) to ship it: \(error)")
+                if !noticeLogDamage(partition, error) {
+                    note(.error, "\(identity.name) cannot read partition \(partition.id) to ship it: \(error)")
+                }
+                // Whoever cannot be sent the next batch must not pass for dead: it is the one to take over.
+                if time.monotonicMs >= follower.lastSentMs + limits.appendHeartbeatMs {
+                    send([], to: index, partition, primary)
+                }
+                return
             }
         }
     }
@@ -144,9 +150,10 @@ extension Node {
         expireProduces(primary)
         for index in primary.followers.indices { tickFollower(partition, primary, index) }
         reviewInSyncSet(partition, primary)
-        if store.readOnlyReason != nil || isLeaving, let heir = heirs(of: primary).first {
+        if store.readOnlyReason != nil || isLeaving || partition.isDamaged, let heir = heirs(of: primary).first {
             if store.readOnlyReason != nil { resign(partition, to: heir, because: "its disk takes no writes") }
             if isLeaving { handOver(partition, primary, to: heir, because: "\(identity.name) is going down") }
+            if partition.isDamaged { handOver(partition, primary, to: heir, because: "its copy is damaged") }
         }
         guard partition.isPrimary else { return }
         reviewTopic(of: partition, primary)

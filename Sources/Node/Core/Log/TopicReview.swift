@@ -64,7 +64,7 @@ extension Node {
         guard topic.cleanup == .delete, let primary = partition.primary, let facts = partition.log?.facts,
             let bytes = partition.log?.bytes, facts.firstOffset < primary.highWatermark
         else { return }
-        let limit = primary.highWatermark
+        let limit = Mutation.retentionAboveWatermark.isOn ? partition.log?.end ?? 0 : primary.highWatermark
         var first = facts.firstOffset
         do throws(StoreError) {
             if topic.retentionMs > 0 {

@@ -17,15 +17,17 @@ struct ConfigurationsInForce {
     /// Looks at the disks; gives those that may be in force.
     mutating func look(_ partition: PartitionID, _ cluster: VirtualCluster) -> [Found] {
         let key = PartitionConfiguration.key(partition)
-        guard let ring = cluster.virtualNodes.lazy.compactMap({ $0.node?.ring }).first else { return [] }
-        let replicas = ring.replicas(of: key.token)
-        let accepted = replicas.compactMap { node in
-            cluster.virtualNodes[Int(node.rawValue) - 1].store.durableRegister(key).accepted
-        }
-        for cell in accepted where cell.ballot > decided[partition]?.ballot ?? .zero {
-            guard accepted.count(where: { $0.ballot == cell.ballot }) > replicas.count / 2, let found = found(cell)
-            else { continue }
-            decided[partition] = found
+        guard let ring = cluster.newestRing else { return [] }
+        var accepted: [AcceptedCell] = []
+        // While the ring changes both sets are asked, so that what a majority of either has is seen by whoever asks.
+        for replicas in [ring.replicas(of: key.token), ring.nextReplicas(of: key.token) ?? []] {
+            let cells = replicas.compactMap { cluster.virtualNodes[$0.index].store.durableRegister(key).accepted }
+            for cell in cells where cell.ballot > decided[partition]?.ballot ?? .zero {
+                guard cells.count(where: { $0.ballot == cell.ballot }) > replicas.count / 2, let found = found(cell)
+                else { continue }
+                decided[partition] = found
+            }
+            accepted += cells
         }
         guard let newest = decided[partition] else { return [] }
         var all = [newest]

@@ -6,7 +6,7 @@ extension Invariants {
     static func ofLogs() -> [any Invariant] {
         [
             EpochsHaveOnePrimary(), AcknowledgementsAreDurable(), LogEpochsGoUp(), ConfigurationsFollow(),
-            CommittedRecordsAreHeld(),
+            CommittedRecordsAreHeld(), FirstOffsetsAreShipped(),
         ]
     }
 }

@@ -1,5 +1,3 @@
-public import Wire
-
 /// What a consumer group remembers of one partition: the value of a register of the system. Taking the partition and
 /// committing an offset are compare-and-sets of it, so a member that lost its lease cannot move the group's position.
 public struct GroupRegister: Hashable, Sendable {
@@ -80,7 +78,7 @@ public struct GroupRegister: Hashable, Sendable {
     }
 
     /// What the keys of a group and topic begin with.
-    static func key(group: String, topic: TopicID) -> Key { .system("group/\(group)/\(topic)/") }
+    package static func key(group: String, topic: TopicID) -> Key { .system("group/\(group)/\(topic)/") }
 
     /// The group and partition that a key stands for; nil when it is no group's. A group's name may contain slashes.
     public static func parse(_ key: Key) -> (group: String, partition: PartitionID)? {
