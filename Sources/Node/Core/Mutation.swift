@@ -108,6 +108,10 @@ package enum Mutation: String, CaseIterable, Sendable {
     case producerTableNotCut
     /// A reader takes answers of a lower epoch than it has seen.
     case readerIgnoresEpoch
+    /// Replicas that go are let go of before those that come belong to the in-sync set.
+    case movesBeforeInSync
+    /// A node keeps its copy of a partition that other nodes have.
+    case copyElsewhereKept
     /// A damaged copy is kept, though another replica is primary.
     case damagedCopyKept
     /// A primary gives up its damaged copy at once, also when no other has it.

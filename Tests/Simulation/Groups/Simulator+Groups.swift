@@ -342,5 +342,6 @@ extension Simulator {
         }
         // Members say no more, so that the cluster can come to rest.
         for index in groups.members.indices { groups.members[index].turn += 1 }
+        comeToRest()
     }
 }

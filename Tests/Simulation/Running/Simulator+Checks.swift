@@ -15,6 +15,11 @@ extension Simulator {
             insist(.put, key, key % cluster.virtualNodes.count)
             insist(.get, key, (key + 1) % cluster.virtualNodes.count)
         }
+        if scenario.groups == nil { comeToRest() }
+    }
+
+    /// With nobody asking for anything any more, all operations end.
+    func comeToRest() {
         let isIdle = cluster.run(forMs: scenario.limits.operationTimeoutMs + 1_000) {
             cluster.virtualNodes.allSatisfy { $0.node?.isBusy == false }
         }

@@ -81,7 +81,7 @@ extension Node {
         if partition.log != nil, partition.isElsewhere {
             refuseWaiting(partition, .notPrimary, elsewhere(id, configuration))
             // What was given up before has its new identity already.
-            guard partition.log?.isBlank == false else { return }
+            guard partition.log?.isBlank == false, !Mutation.copyElsewhereKept.isOn else { return }
             return dropLog(id, because: "other nodes have the partition now", livesOn: true)
         }
         guard mayLead(partition, configuration) else {

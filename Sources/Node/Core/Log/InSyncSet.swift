@@ -147,9 +147,9 @@ extension Node {
             return
         }
         let isComplete = target.allSatisfy { node in configuration.inSync.contains { $0.node == node } }
-        guard isComplete, configuration.inSync == primary.configuration.inSync, target.contains(identity.id) else {
-            return
-        }
+        guard isComplete || Mutation.movesBeforeInSync.isOn, configuration.inSync == primary.configuration.inSync,
+            target.contains(identity.id)
+        else { return }
         configuration.replicas = target
         configuration.inSync.removeAll { !target.contains($0.node) }
         configuration.minInSync = min(configuration.minInSync, target.count)

@@ -18,20 +18,22 @@ struct ConfigurationsInForce {
     mutating func look(_ partition: PartitionID, _ cluster: VirtualCluster) -> [Found] {
         let key = PartitionConfiguration.key(partition)
         guard let ring = cluster.newestRing else { return [] }
-        var accepted: [AcceptedCell] = []
-        // While the ring changes both sets are asked, so that what a majority of either has is seen by whoever asks.
-        for replicas in [ring.replicas(of: key.token), ring.nextReplicas(of: key.token) ?? []] {
-            let cells = replicas.compactMap { cluster.virtualNodes[$0.index].store.durableRegister(key).accepted }
-            for cell in cells where cell.ballot > decided[partition]?.ballot ?? .zero {
-                guard cells.count(where: { $0.ballot == cell.ballot }) > replicas.count / 2, let found = found(cell)
-                else { continue }
-                decided[partition] = found
+        // While the ring changes a majority of each set is needed: the new owners may have copied before.
+        let sets = [ring.replicas(of: key.token), ring.nextReplicas(of: key.token) ?? []].filter { !$0.isEmpty }
+        let accepted = sets.map { replicas in
+            replicas.compactMap { cluster.virtualNodes[$0.index].store.durableRegister(key).accepted }
+        }
+        for cell in accepted.joined() where cell.ballot > decided[partition]?.ballot ?? .zero {
+            let isDecided = zip(sets, accepted).allSatisfy { replicas, cells in
+                cells.count { $0.ballot == cell.ballot } > replicas.count / 2
             }
-            accepted += cells
+            guard isDecided, let found = found(cell) else { continue }
+            decided[partition] = found
         }
         guard let newest = decided[partition] else { return [] }
         var all = [newest]
-        for cell in accepted where cell.ballot > newest.ballot && !all.contains(where: { $0.ballot == cell.ballot }) {
+        for cell in accepted.joined()
+        where cell.ballot > newest.ballot && !all.contains(where: { $0.ballot == cell.ballot }) {
             if let found = found(cell) { all.append(found) }
         }
         return all
