@@ -121,8 +121,7 @@ import Wire
 
     @Test func aCopyIsGivenUpOnce() throws {
         let scene = try scene(nodes: 4)
-        change(scene, .add("n4"))
-        change(scene, .remove("n2"))
+        change(scene, .replace("n2", with: "n4"))
         #expect(scene.cluster.run(forMs: 60_000) { isAt([1, 3, 4], scene) }, "\(scene.partitions.map(\.replicas))")
         scene.cluster.run(forMs: 20_000)
         let dropped = scene.cluster.notes.filter { $0.contains("n2 drops its copy") }

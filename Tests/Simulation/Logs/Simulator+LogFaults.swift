@@ -60,12 +60,24 @@ extension Simulator {
         if cluster.virtualNodes[node].isUp { cluster.announce(node, .alive) }
     }
 
-    /// A batch fails its checksum from now on, at a node without which everything is whole.
+    /// A batch fails its checksum from now on, at a node without which everything is whole: another member of every set
+    /// that may be in force has it too. Where one copy is enough for an acknowledgement, its damage is a loss.
     private func damageBatch(_ fault: LogFault, of node: Int) {
         let id = logs.partitions[fault.partition]
+        guard canLose(node), canLoseLogs(node), let configuration = configuration(of: fault.partition) else { return }
+        let others = configuration.inSync.compactMap { member -> [RecordBatch]? in
+            guard member.node.index != node,
+                let log = cluster.virtualNodes[member.node.index].store.durableLog(id),
+                log.facts.logID == member.logID
+            else { return nil }
+            return log.batches
+        }
         let store = cluster.virtualNodes[node].store
-        guard canLose(node), canLoseLogs(node), let log = store.durableLog(id), !log.batches.isEmpty else { return }
-        let batch = log.batches[Int((fault.draw >> 8) % UInt64(log.batches.count))]
+        let batches = (store.durableLog(id)?.batches ?? []).filter { batch in
+            !others.isEmpty && others.allSatisfy { $0.contains(batch) }
+        }
+        guard !batches.isEmpty else { return }
+        let batch = batches[Int((fault.draw >> 8) % UInt64(batches.count))]
         note("n\(node + 1)'s batch of \(id) at \(batch.baseOffset) is damaged")
         statistics.add(.faults, "batches damaged")
         store.damage(batch, of: id)

@@ -8,11 +8,13 @@ extension Node {
         let now = time.monotonicMs
         guard !primary.isChanging, now >= primary.nextChangeMs, let end = partition.log?.end else { return }
         var configuration = primary.configuration
+        // Nothing is acknowledged on a damaged copy alone.
+        let fewest = max(configuration.minInSync, partition.isDamaged ? 2 : 1)
         for member in primary.configuration.inSync where member.node != identity.id {
             guard let follower = primary.followers.first(where: { $0.node == member.node }) else { continue }
             let isSilent = now >= follower.lastAnsweredMs + limits.inSyncTimeoutMs
             let isOther = follower.logID != member.logID && follower.logID != 0
-            if isSilent || isOther, configuration.inSync.count > configuration.minInSync {
+            if isSilent || isOther, configuration.inSync.count > fewest {
                 configuration.inSync.removeAll { $0 == member }
             }
         }

@@ -153,7 +153,8 @@ extension Node {
         if store.readOnlyReason != nil || isLeaving || partition.isDamaged, let heir = heirs(of: primary).first {
             if store.readOnlyReason != nil { resign(partition, to: heir, because: "its disk takes no writes") }
             if isLeaving { handOver(partition, primary, to: heir, because: "\(identity.name) is going down") }
-            if partition.isDamaged { handOver(partition, primary, to: heir, because: "its copy is damaged") }
+            // What cannot be read cannot be shipped, so that publishes under way may wait for nothing.
+            if partition.isDamaged { resign(partition, to: heir, because: "its copy is damaged") }
         }
         guard partition.isPrimary else { return }
         reviewTopic(of: partition, primary)
