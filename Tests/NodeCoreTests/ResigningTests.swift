@@ -72,6 +72,35 @@ import Wire
         #expect(named == NodeID(3))
     }
 
+    /// Where the in-sync set may not shrink it still names the log that a member has lost.
+    @Test func theReignIsNotOfferedToWhoHasLostItsLog() throws {
+        var limits = CoreLimits()
+        limits.catchUpBytesPerSecond = 1
+        limits.appendBytesMax = 1
+        let scene = try TopicScene(
+            TopicConfiguration(partitions: 1, replicationFactor: 3, minInSync: 3), limits: limits)
+        for value in ["a", "b", "c", "d"] { try scene.publish([value]) }
+        let partition = try #require(scene.partitions.first)
+        let primary = partition.primary
+        let others = partition.replicas.filter { $0 != primary }
+        let (empty, whole) = (Int(others[0].rawValue) - 1, others[1])
+        scene.cluster.crash(empty)
+        scene.cluster.stores[empty].lose()
+        scene.cluster.restart(empty)
+        scene.cluster.run(forMs: 1_000)
+        scene.cluster.stores[Int(primary.rawValue) - 1].readOnlyReason = "no room"
+        let key = PartitionConfiguration.key(scene.partition)
+        var named: Set<NodeID> = []
+        scene.cluster.run(forMs: 3_000) {
+            for store in scene.cluster.stores {
+                guard case .value(let bytes)? = (try? store.register(key))?.accepted?.cell.content else { continue }
+                if let found = PartitionConfiguration(bytes)?.primary { named.insert(found) }
+            }
+            return false
+        }
+        #expect(named == [primary, whole], "\(scene.cluster.notes.suffix(5))")
+    }
+
     @Test func theReignReturnsToWhomItIsMeantFor() throws {
         var limits = CoreLimits()
         limits.preferredPrimaryMs = 2_000

@@ -24,6 +24,7 @@ extension Node {
             .init(name: "repair_ranges_left", value: repairRangesLeft),
             .init(name: "repair_trees_making", value: UInt64(serving.jobs.count)),
             .init(name: "registers_damaged", value: UInt64(mending.count)),
+            .init(name: "logs_damaged", value: UInt64(partitionOrder.count { partitions[$0]?.isDamaged == true })),
             .init(name: "amnesia", value: amnesia == nil ? 0 : 1),
             .init(name: "databases_lost", value: LogLosses.decode(store.fact(.logsLost))),
             .init(name: "amnesia_ranges_total", value: UInt64(recalling.segments.count)),

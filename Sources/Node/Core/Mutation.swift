@@ -116,6 +116,8 @@ package enum Mutation: String, CaseIterable, Sendable {
     case damagedCopyKept
     /// A primary gives up its damaged copy at once, also when no other has it.
     case damagedPrimaryDrops
+    /// A node that has given up its log while it was elected leads with the next one.
+    case leadsWithAnotherLog
     /// Retention goes beyond the high watermark.
     case retentionAboveWatermark
     /// A secondary lets go of records by itself.

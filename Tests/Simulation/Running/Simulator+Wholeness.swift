@@ -55,7 +55,7 @@ extension Simulator {
             }
             for gauge in node.gauges where gauge.value > 0 {
                 switch gauge.name {
-                case "hints_pending", "registers_damaged", "ranges_muted":
+                case "hints_pending", "registers_damaged", "logs_damaged", "ranges_muted":
                     return "n\(index + 1) has \(gauge.value) \(gauge.name)"
                 default: break
                 }

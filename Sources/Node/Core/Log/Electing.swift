@@ -196,6 +196,8 @@ extension Node {
         var log =
             partition.log
             ?? ReplicaLog(facts: LogFacts(logID: named, epoch: 0, highWatermark: 0, firstOffset: 0))
+        // A damaged log may have been given up while the election was under way: the one that came after it has nothing.
+        guard log.facts.logID == named || Mutation.leadsWithAnotherLog.isOn else { return load(id) }
         // A higher epoch heard of meanwhile ends this reign before it begins.
         guard log.facts.epoch < configuration.epoch || Mutation.restartKeepsEpoch.isOn else { return load(id) }
         if Mutation.electedDropsTail.isOn, log.facts.highWatermark < log.end {

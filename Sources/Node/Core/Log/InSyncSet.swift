@@ -175,11 +175,12 @@ extension Node {
     }
 
     /// The members of the in-sync set that can take the reign, in the order in which they should: whoever cannot write
-    /// does not answer.
+    /// does not answer, and whoever has lost its log answers for another one.
     func heirs(of primary: Primary) -> [NodeID] {
         successors(of: primary.configuration).filter { node in
             primary.followers.contains {
                 $0.node == node && time.monotonicMs < $0.lastAnsweredMs + limits.inSyncTimeoutMs
+                    && primary.configuration.inSync.contains(LogMember(node: node, logID: $0.logID))
             }
         }
     }
