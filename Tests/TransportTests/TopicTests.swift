@@ -230,6 +230,29 @@ import Wire
         await cluster.stop()
     }
 
+    @Test func recordsThatUnpackToMuchMoreComeInSeveralFetches() async throws {
+        let cluster = try await FakeCluster.start(1)
+        cluster.store.makeTopic("t", partitions: 1)
+        let text = Array(repeating: UInt8(ascii: "x"), count: 256 << 10)
+        try await cluster.withClient { client in
+            for _ in 0..<32 { try await client.publish("t", [Record(key: nil, value: text, timestampMs: 1)]) }
+            let bytesMax = 128 << 10
+            var (offset, fetches, most): (Offset, Int, Int) = (0, 0, 0)
+            while offset < 32, fetches < 100 {
+                let found = try await client.fetch("t", partition: 0, offset: offset, bytesMax: bytesMax)
+                #expect(found.records.first?.position.offset == offset)
+                most = max(most, found.records.reduce(0) { $0 + $1.record.value.count })
+                (offset, fetches) = (found.nextOffset, fetches + 1)
+            }
+            #expect(offset == 32 && fetches > 1)
+            #expect(most <= bytesMax * ClientLimits.unpackedPerPacked && most > text.count, "\(most) bytes at once")
+            // A batch that is more than that comes alone.
+            let alone = try await client.fetch("t", partition: 0, offset: 3, bytesMax: 1)
+            #expect(alone.records.map(\.position.offset) == [3])
+        }
+        await cluster.stop()
+    }
+
     @Test func aWaitingFetchGetsWhatComes() async throws {
         let cluster = try await FakeCluster.start(1)
         cluster.store.makeTopic("t", partitions: 1)

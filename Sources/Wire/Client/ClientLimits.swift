@@ -27,6 +27,9 @@ enum ClientLimits {
     static let numberedPartitionsMax = 100_000
     /// Partitions whose epoch is remembered: more than a cluster holds.
     static let epochsMax = 200_000
+    /// How many times the bytes that a fetch asks for its records may take once unpacked (one batch may always): more than
+    /// what text and JSON shrink by, so that little is fetched twice, and far less than LZ4 can reach.
+    static let unpackedPerPacked = 8
     /// How long a consumer's fetch waits for records, in milliseconds.
     static let pollMs: UInt32 = 1_000
     /// How long a watch's request waits for something to tell, in milliseconds: a node that hangs is noticed that much

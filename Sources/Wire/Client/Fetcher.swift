@@ -19,11 +19,12 @@ final class Fetcher: Sendable {
     func fetch(
         _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int, waitMs: UInt32, life: TopicID?
     ) async throws(ClientError) -> FetchedRecords {
+        let bytesMax = UInt32(clamping: max(1, bytesMax))
         let answer = try await ask(topic, partition, life, waitMs) { id, waitMs in
-            .fetch(Fetch(partition: id, offset: offset, bytesMax: UInt32(clamping: max(1, bytesMax)), waitMs: waitMs))
+            .fetch(Fetch(partition: id, offset: offset, bytesMax: bytesMax, waitMs: waitMs))
         }
         guard case .fetched(let fetched) = answer else { throw Router.unexpectedAnswer }
-        return try result(fetched, offset, partition)
+        return try result(fetched, offset, partition, unpackedMax: Int(bytesMax) * ClientLimits.unpackedPerPacked)
     }
 
     /// See `StormoClient.find`.
@@ -104,8 +105,9 @@ final class Fetcher: Sendable {
         }
     }
 
-    private func result(_ answer: Fetched, _ offset: Offset, _ partition: UInt32) throws(ClientError) -> FetchedRecords
-    {
+    private func result(
+        _ answer: Fetched, _ offset: Offset, _ partition: UInt32, unpackedMax: Int
+    ) throws(ClientError) -> FetchedRecords {
         guard offset != .max else {
             return FetchedRecords(
                 records: [], nextOffset: answer.highWatermark, highWatermark: answer.highWatermark,
@@ -119,7 +121,11 @@ final class Fetcher: Sendable {
         }
         var records: [PositionedRecord] = []
         var next = offset
+        var unpacked = 0
         for batch in answer.batches where batch.endOffset > next {
+            // A batch of a few bytes may unpack to hundreds of times as many. What does not fit is fetched again.
+            guard unpacked == 0 || unpacked + Int(batch.rawCount) <= unpackedMax else { break }
+            unpacked += Int(batch.rawCount)
             guard batch.isIntact else {
                 throw .refused(
                     .corruptBatch,

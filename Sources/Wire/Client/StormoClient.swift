@@ -179,8 +179,9 @@ public final class StormoClient: Sendable {
         try await router.publish(topic, records, creating: nil)
     }
 
-    /// Records of one partition from `offset` on, waiting up to `waitMs` when there are none yet. `Offset.max` asks for
-    /// the present end. With `life`, a topic that was made anew under the name is refused as unknown.
+    /// Records of one partition from `offset` on, waiting up to `waitMs` when there are none yet: at most `bytesMax` as
+    /// they are packed, and eight times that when they are unpacked, but at least one batch. `Offset.max` asks for the
+    /// present end. With `life`, a topic that was made anew under the name is refused as unknown.
     public func fetch(
         _ topic: String, partition: UInt32, offset: Offset, bytesMax: Int = 1 << 20, waitMs: UInt32 = 0,
         life: TopicID? = nil
