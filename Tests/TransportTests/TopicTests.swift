@@ -185,6 +185,37 @@ import Wire
         await cluster.stop()
     }
 
+    @Test func partitionsWithoutPrimariesAreAskedForOftenAndTogether() async throws {
+        let cluster = try await FakeCluster.start(1)
+        cluster.store.makeTopic("t", partitions: 64)
+        // A node that nobody reaches.
+        cluster.store.state.withLock { state in
+            for index in 0..<64 { state.topics["t"]?.partitions[index].primary = NodeID(9) }
+        }
+        try await cluster.withClient({ $0.operationTimeoutMs = 2_000 }) { client in
+            let start = ContinuousClock.now
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<256 {
+                    let mine = Record(key: Array("\(number)".utf8), value: [], timestampMs: 1)
+                    group.addTask {
+                        let told = await failure { () async throws(ClientError) in try await client.publish("t", [mine])
+                        }
+                        guard case .unreachable? = told else {
+                            return #expect(Bool(false), "\(String(describing: told))")
+                        }
+                    }
+                }
+            }
+            let (seconds, attoseconds) = (ContinuousClock.now - start).components
+            let tookMs = Int64(seconds) * 1_000 + attoseconds / 1_000_000_000_000_000
+            let questions = cluster.nodes[0].received.count { if case .describeTopics = $0 { true } else { false } }
+            // Whoever slept longer and longer would have asked 13 times at most in two seconds, and each of 64 for itself.
+            #expect(
+                questions >= 15 && questions <= tookMs / ClientLimits.topicNewsMs + 2, "\(questions) in \(tookMs) ms")
+        }
+        await cluster.stop()
+    }
+
     @Test func publishesBelowTheInSyncMinimumAreTold() async throws {
         let cluster = try await FakeCluster.start(1)
         cluster.store.makeTopic("t", partitions: 1)

@@ -12,6 +12,13 @@ enum ClientLimits {
     static let answerGraceMs: Int64 = 200
     /// Pause between rounds over all nodes that could answer, in milliseconds; it doubles in between.
     static let roundPauseMs: ClosedRange<UInt64> = 20...400
+    /// Pauses of an operation that waits for its partition to have a primary, in milliseconds: much shorter than a
+    /// failover takes, since all that a caller sleeps beyond its end is added to it. They cost little: see
+    /// `topicNewsMs`.
+    static let primaryPauseMs: ClosedRange<UInt64> = 20...40
+    /// How long what a node has told of a topic is not asked for again, in milliseconds, though it led nowhere: however
+    /// many partitions of a topic wait for their primaries, a client asks for all of them this often.
+    static let topicNewsMs: Int64 = 20
     /// Operations that wait for a node to become reachable; more are refused as `overloaded`.
     static let waitingMax = 65_536
     /// Raw bytes of records in one batch: large enough for LZ4 to reach its ratio, small enough to pass in a few

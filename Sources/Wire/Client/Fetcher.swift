@@ -82,7 +82,7 @@ final class Fetcher: Sendable {
             } catch {
                 guard error.asksForPrimary else { throw error }
                 directory.forget(info)
-                try await pause.wait(orThrow: error)
+                try await pause.wait(orThrow: error, forPrimary: error.missesPrimary)
             }
         }
     }

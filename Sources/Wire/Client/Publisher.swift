@@ -258,7 +258,9 @@ final class Publisher: Sendable {
                     throw doubt ?? error
                 }
                 guard doubt != nil || NIODeadline.now() < certainUntil else { throw error }
-                do throws(ClientError) { try await pause.wait(orThrow: doubt ?? error) } catch {
+                do throws(ClientError) {
+                    try await pause.wait(orThrow: doubt ?? error, forPrimary: error.missesPrimary)
+                } catch {
                     if doubt != nil { state.withLock { $0.numbers.forget(partition) } }
                     throw error
                 }

@@ -1,11 +1,18 @@
+import NIOCore
 import Synchronization
 import Wire
 
 /// What the client knows of topics: which node is the primary of which partition. Descriptions are kept until one of
 /// them proves wrong.
 final class TopicDirectory: Sendable {
+    private struct Known {
+        var info: TopicInfo
+        /// When it was told.
+        var at: NIODeadline
+    }
+
     private struct State {
-        var topics: [String: TopicInfo] = [:]
+        var topics: [String: Known] = [:]
         /// Questions on their way, so that a thousand callers ask once.
         var asking: [String: Task<Result<TopicInfo?, ClientError>, Never>] = [:]
     }
@@ -19,7 +26,7 @@ final class TopicDirectory: Sendable {
     /// given. Offsets in it are those of a moment in the past.
     func info(_ name: String, creating configuration: TopicConfiguration? = nil) async throws(ClientError) -> TopicInfo?
     {
-        if let known = state.withLock({ $0.topics[name] }) { return known }
+        if let known = state.withLock({ $0.topics[name] }) { return known.info }
         return try await askedNow(name, creating: configuration)
     }
 
@@ -37,10 +44,13 @@ final class TopicDirectory: Sendable {
         return try await task.value.get()
     }
 
-    /// A description led to a node that is not the primary, or to a topic that is gone: the next one asks again.
+    /// A description led to a node that is not the primary, or to a topic that is gone: the next one asks again, unless
+    /// it was told just now.
     func forget(_ info: TopicInfo) {
+        let newsSince = NIODeadline.now() - .milliseconds(ClientLimits.topicNewsMs)
         state.withLock { state in
-            if state.topics[info.name] == info { state.topics[info.name] = nil }
+            guard let known = state.topics[info.name], known.info == info, known.at <= newsSince else { return }
+            state.topics[info.name] = nil
         }
     }
 
@@ -134,7 +144,7 @@ final class TopicDirectory: Sendable {
     private func keep(_ topic: TopicInfo) {
         state.withLock { state in
             if state.topics.count >= ClientLimits.topicsMax { state.topics = [:] }
-            state.topics[topic.name] = topic
+            state.topics[topic.name] = Known(info: topic, at: .now())
         }
     }
 
@@ -192,6 +202,16 @@ extension ClientError {
                 true
             default: false
             }
+        default: false
+        }
+    }
+
+    /// Whether the partition has no primary at present, or another one than was asked, as while one takes over from
+    /// another: that is over soon. What may last, such as too much to do, is none of it.
+    var missesPrimary: Bool {
+        switch self {
+        case .unreachable: true
+        case .refused(let code, _): [.notPrimary, .notReady, .staleEpoch, .draining].contains(code)
         default: false
         }
     }
