@@ -39,6 +39,27 @@ import Wire
         #expect(error.code == .outcomeUnknown)
     }
 
+    @Test func aNewPrimaryTakesPublishesWithoutWaitingForTheDeadOne() throws {
+        let (cluster, partition, former) = try published()
+        cluster.crash(former)
+        cluster.announce(former, .dead)
+        func heir() -> Int? { (0..<3).first { cluster.nodes[$0]?.counters.primariesTaken ?? 0 > 0 && $0 != former } }
+        #expect(cluster.run(forMs: 5_000) { heir() != nil }, "nobody took over")
+        let heir = try #require(heir())
+        let electedMs = cluster.nowMs
+        let batch = try produce(partition)
+        var client = 10
+        #expect(
+            cluster.run(forMs: 5_000) {
+                client += 1
+                cluster.request(client, to: heir, batch)
+                cluster.run(forMs: 10)
+                return cluster.answers.contains { if case .produced = $0.message { $0.client > 10 } else { false } }
+            }, "nothing is taken")
+        let tookMs = cluster.nowMs - electedMs
+        #expect(tookMs < CoreLimits().inSyncTimeoutMs / 2, "\(tookMs) ms")
+    }
+
     @Test func withoutAMajorityFewChangesOfTheSetAreTried() throws {
         let (cluster, _, primary) = try published()
         for other in 0..<3 where other != primary { cluster.crash(other) }

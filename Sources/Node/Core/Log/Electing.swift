@@ -209,8 +209,10 @@ extension Node {
         counters.primariesTaken += 1
         let primary = Primary(
             configuration: configuration, version: version,
+            // Who is taken for dead, as mostly the former primary, leaves the in-sync set at once: to wait until its silence
+            // shows again would only add to the time without publishes.
             followers: configuration.replicas.filter { $0 != identity.id }.map {
-                Follower(node: $0, next: log.end, lastAnsweredMs: time.monotonicMs)
+                Follower(node: $0, next: log.end, lastAnsweredMs: isGone($0) ? 0 : time.monotonicMs)
             },
             electionEnd: log.end, highWatermark: min(log.facts.highWatermark, log.end),
             beganMs: time.monotonicMs)
