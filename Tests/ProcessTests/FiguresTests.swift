@@ -42,9 +42,9 @@ extension ProcessTests {
                     }
                     for line in after.slow { print("        restart: \(line)") }
                 }
-                print("gap in writes after kill -9 of one node: \(Self.summary(writes))")
-                print("gap in reads after kill -9 of one node: \(Self.summary(reads))")
-                print("gap while it comes back: \(Self.summary(rejoins))")
+                print("gap in writes after kill -9 of one node: \(Summary(writes))")
+                print("gap in reads after kill -9 of one node: \(Summary(reads))")
+                print("gap while it comes back: \(Summary(rejoins))")
             }
         }
 
@@ -67,8 +67,8 @@ extension ProcessTests {
                     try await load.progress(cluster, 100)
                     for line in load.gaps.slow { print("        \(line)") }
                 }
-                print("first write after the restart of all nodes: \(Self.summary(firsts))")
-                print("a write in every range after the restart of all nodes: \(Self.summary(alls))")
+                print("first write after the restart of all nodes: \(Summary(firsts))")
+                print("a write in every range after the restart of all nodes: \(Summary(alls))")
             }
         }
 
@@ -84,13 +84,6 @@ extension ProcessTests {
                 #expect(lost == 0)
             }
         }
-
-        private static func summary(_ times: [Duration]) -> String {
-            let sorted = times.sorted()
-            guard let best = sorted.first, let worst = sorted.last else { return "none" }
-            let median = sorted[sorted.count / 2]
-            return "median \(median.text), best \(best.text), worst \(worst.text), \(times.count) times"
-        }
     }
 }
 
@@ -102,4 +95,19 @@ enum Repetitions {
     static let keys = number("STORMO_FIGURES_KEYS") ?? 1_000_000
 
     private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
+}
+
+/// What the times of one thing, done several times, come to.
+struct Summary: CustomStringConvertible {
+    /// From the shortest to the longest.
+    private let sorted: [Duration]
+
+    init(_ times: [Duration]) { sorted = times.sorted() }
+
+    /// As in a table of figures.
+    var description: String {
+        guard let best = sorted.first, let worst = sorted.last else { return "none" }
+        let median = sorted[sorted.count / 2]
+        return "median \(median.text), best \(best.text), worst \(worst.text), \(sorted.count) times"
+    }
 }

@@ -161,6 +161,15 @@ final class EventStream: Sendable {
         return events
     }
 
+    /// How much of the answer is here, in bytes.
+    var byteCount: Int { socket.bytes.count }
+
+    /// Takes nothing more of the stream.
+    func stopReading() async throws { try await socket.stopReading() }
+
+    /// Goes on where `stopReading` stopped.
+    func goOnReading() async { await socket.goOnReading() }
+
     /// The first event that fits.
     func first(
         _ what: String, within seconds: Double = 20, _ processes: [StormoProcess] = [],

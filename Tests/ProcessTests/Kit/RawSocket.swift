@@ -43,6 +43,14 @@ final class RawSocket: Sendable {
         try? await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
 
+    /// Takes nothing more from the other side: what it sends fills its buffers and this machine's.
+    func stopReading() async throws {
+        try await channel.withLock { $0 }?.setOption(.autoRead, value: false).get()
+    }
+
+    /// Goes on where `stopReading` stopped; a connection that the other side has closed meanwhile is no error.
+    func goOnReading() async { try? await channel.withLock { $0 }?.setOption(.autoRead, value: true).get() }
+
     /// Says that nothing more will be written; reading goes on.
     func finish() { channel.withLock { $0 }?.close(mode: .output, promise: nil) }
 

@@ -88,6 +88,16 @@ final class StormoProcess: Sendable {
         return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(stat[mark + 2])
     }
 
+    /// How much memory it has at present, in bytes; 0 when it has ended.
+    var residentBytes: Int { ProcessTimes.of(pid).map { Int($0.residentBytes) } ?? 0 }
+
+    /// How much memory it has had at most (`VmHWM` of proc(5)), in bytes; 0 when it has ended.
+    var residentBytesMost: Int {
+        let status = String(decoding: (try? Files.read("/proc/\(pid)/status", bytesMax: 16_384)) ?? [], as: UTF8.self)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+    }
+
     /// What it has written so far.
     var log: String { (try? Files.read(logPath, bytesMax: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 

@@ -41,7 +41,7 @@ final class TestCluster: Sendable {
     private let founders: Int
     private let processes: Mutex<[StormoProcess?]>
     private let gateways = Mutex<[StormoProcess]>([])
-    private let clients = Mutex<[Task<Void, any Error>]>([])
+    private let clients = Mutex<[(client: StormoClient, running: Task<Void, any Error>)]>([])
 
     /// The cluster secret, which nodes need that listen elsewhere than on loopback.
     private let secret: String?
@@ -72,7 +72,7 @@ final class TestCluster: Sendable {
     }
 
     private func end() {
-        for client in clients.withLock({ $0 }) { client.cancel() }
+        for client in clients.withLock({ $0 }) { client.running.cancel() }
         for process in running + gateways.withLock({ $0 }) { process.signal(SIGKILL) }
     }
 
@@ -163,17 +163,32 @@ final class TestCluster: Sendable {
     }
 
     /// A client that may not be ready, and knows at first only the nodes named. It bears with clocks that are
-    /// `clockDriftMaxMs` ahead (as by default when nil).
-    func connect(to seeds: [String], clockDriftMaxMs: UInt64? = nil) -> StormoClient {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+    /// `clockDriftMaxMs` ahead, and its leases last for `sessionLeaseMs` (as by default when nil).
+    func connect(
+        to seeds: [String], clockDriftMaxMs: UInt64? = nil, sessionLeaseMs: UInt64? = nil
+    ) -> StormoClient {
         var configuration = ClientConfiguration(
             seeds: seeds, clusterName: "stormo", secret: Array((secret ?? "").utf8), role: .tool, name: "test")
         configuration.clockDriftMaxMs = clockDriftMaxMs ?? configuration.clockDriftMaxMs
-        let client = StormoClient(configuration: configuration, logger: logger)
-        clients.withLock { $0.append(Task { try await client.run() }) }
+        configuration.sessionLeaseMs = sessionLeaseMs ?? configuration.sessionLeaseMs
+        let client = StormoClient(configuration: configuration, logger: Self.logger)
+        clients.withLock { $0.append((client, Task { try await client.run() })) }
         return client
     }
+
+    /// Cuts a client off for ever, like the end of its process: its connections close, and nothing more is sent.
+    func disconnect(_ client: StormoClient) async {
+        let task = clients.withLock { clients in clients.first { $0.client === client }?.running }
+        task?.cancel()
+        _ = await task?.result
+    }
+
+    /// For parts of the client that want to tell what they do.
+    static let logger = {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return logger
+    }()
 
     /// Waits until the ring is at rest with the nodes named (the founders when nil), and all of them are alive.
     func waitUntilWhole(_ client: StormoClient, nodes: [String]? = nil, within seconds: Double = 30) async throws {
