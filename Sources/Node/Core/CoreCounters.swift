@@ -113,6 +113,19 @@ package struct CoreCounters: Sendable {
     /// Times a replica outside the in-sync set was shipped nothing since others had used what such replicas may have.
     package internal(set) var catchUpsThrottled: UInt64 = 0
 
+    /// Ways through a partition's log that compaction by key has finished.
+    package internal(set) var compactionPasses: UInt64 = 0
+    /// Passes given up since batches could not be read.
+    package internal(set) var compactionsFailed: UInt64 = 0
+    /// Records let go by compaction, in this node's copies.
+    package internal(set) var recordsCompacted: UInt64 = 0
+    /// Bytes of batches that went with them.
+    package internal(set) var bytesCompacted: UInt64 = 0
+    /// Deletion markers among the records.
+    package internal(set) var markersPurged: UInt64 = 0
+    /// Copies begun anew since they may have missed deletions that were compacted away.
+    package internal(set) var copiesBegunAnew: UInt64 = 0
+
     /// All of them, by name.
     package var items: [NodeStatistics.Item] {
         [
@@ -167,6 +180,12 @@ package struct CoreCounters: Sendable {
             .init(name: "logs_damaged_total", value: logsDamaged),
             .init(name: "logs_dropped_total", value: logsDropped),
             .init(name: "records_retired_total", value: recordsRetired),
+            .init(name: "compaction_passes_total", value: compactionPasses),
+            .init(name: "compactions_failed_total", value: compactionsFailed),
+            .init(name: "records_compacted_total", value: recordsCompacted),
+            .init(name: "bytes_compacted_total", value: bytesCompacted),
+            .init(name: "deletion_markers_purged_total", value: markersPurged),
+            .init(name: "copies_begun_anew_total", value: copiesBegunAnew),
             .init(name: "partition_targets_set_total", value: targetsSet),
             .init(name: "publish_duplicates_total", value: duplicatesAnswered),
             .init(name: "publish_sequence_gaps_total", value: sequenceGaps),

@@ -158,6 +158,23 @@ package struct CoreLimits: Sendable {
     /// Bytes of batches that a node ships in a second to replicas outside the in-sync set, so that live traffic keeps its
     /// latency.
     package var catchUpBytesPerSecond = 64 << 20
+    /// Bytes of batches that compaction by key reads in a second, so that live traffic keeps its latency.
+    package var compactionBytesPerSecond = 16 << 20
+    /// Bytes of batches, and of their records when unpacked, that compaction works on in one tick, or one batch: nobody
+    /// must wait for it.
+    package var compactionSliceBytes = 256 << 10
+    /// Memory for the keys of one pass, in bytes; what has more keys takes several passes.
+    package var compactionKeyBytesMax = 64 << 20
+    /// Bytes of a partition that must have come since its last pass before there is another one.
+    package var compactionBytesMin: UInt64 = 1 << 20
+    /// How much that must be of what was left by the last pass, in per cent: so much of a topic may be superseded.
+    package var compactionDirtyPercent = 50
+    /// How often a node looks for the next partition that is worth compacting, in milliseconds.
+    package var compactionLookMs: UInt64 = 1_000
+    /// How long compaction leaves a partition alone that it could not read, in milliseconds.
+    package var compactionRetryPauseMs: UInt64 = 60_000
+    /// How long a record that deletes its key stays in a compacted topic, in milliseconds, so that readers see it.
+    package var deletionMarkerAgeMs: UInt64 = 86_400_000
     /// Partitions that every tick looks after at least; a node with fewer looks after all of them.
     package var tickPartitionsMin = 1_024
     /// Ticks within which all partitions had their turn: ten of 10 ms are the time of a heartbeat.
@@ -176,6 +193,9 @@ package struct CoreLimits: Sendable {
     var resolveAgeMaxMs: UInt64 {
         graceMs > operationAgeMaxMs + clockDriftMaxMs ? graceMs - operationAgeMaxMs - clockDriftMaxMs : 0
     }
+
+    /// How often secondaries look whether their topic is compacted, in milliseconds.
+    var secondaryReviewMs: UInt64 { 6 * topicReviewMs }
 
     /// How long a node that has lost its state waits before it asks the others, in milliseconds: no operation may count an
     /// answer from before the loss any more. Operations end by their timeout; as much again is for clocks that run unevenly.

@@ -106,6 +106,10 @@ package enum Mutation: String, CaseIterable, Sendable {
     case sequenceGapsTaken
     /// What is remembered of producers is not cut with the log.
     case producerTableNotCut
+    /// Compaction goes up to the log's end.
+    case compactsAboveWatermark
+    /// Compaction takes the newest record of a key too.
+    case compactsNewest
     /// A reader takes answers of a lower epoch than it has seen.
     case readerIgnoresEpoch
     /// Replicas that go are let go of before those that come belong to the in-sync set.

@@ -61,7 +61,8 @@ package struct Node<Store: NodeStore> {
     var procedures: [ProcedureID: TopicProcedure] = [:]
     var nextProcedure: UInt64 = 0
     var topicReviews = TopicReviews()
-    var catchUpBudget = CatchUpBudget()
+    var catchUpBudget = ByteBudget()
+    var compacting = Compacting()
     var balancing = Balancing()
     /// Set when the node is about to stop.
     var isLeaving = false
@@ -197,6 +198,7 @@ package struct Node<Store: NodeStore> {
         tickDisk()
         tickOperations()
         tickPartitions()
+        tickCompaction()
         tickBalancing()
         tickFounding()
         tickSpreading()

@@ -96,7 +96,10 @@ final class FlushWorker: Sendable {
                 guard write(flush, &writer, journal) else { continue }
                 written = flush.memtable
             case .checkpoint:
-                if written != nil { written = nil }
+                if let memtable = written {
+                    removeCompacted(memtable, writer)
+                    written = nil
+                }
                 guard persist({ () throws(FlushFailure) in try writer.checkpoint() }) else { continue }
                 if let bytes = try? writer.databaseBytes() { counters.sqliteBytes.store(bytes, ordering: .relaxed) }
                 report(.checkpointed)
@@ -171,7 +174,7 @@ final class FlushWorker: Sendable {
         }
         guard done else { return false }
         do throws(FlushFailure) {
-            try writer.removeFiles(after: flush.memtable)
+            try writer.removeFiles(after: flush.memtable, compacted: false)
         } catch {
             // They only take room; the next change of the log tries again.
             counters.flushFailures.add(1)
@@ -184,6 +187,16 @@ final class FlushWorker: Sendable {
         journal.freed(upTo: flush.use)
         report(.flushed(generation: flush.memtable.generation, indexedBytes: indexedBytes))
         return true
+    }
+
+    // The loop's view is of what is written: it reads nothing of what compaction has left.
+    private func removeCompacted(_ memtable: Memtable, _ writer: borrowing MemtableWriter) {
+        do throws(FlushFailure) {
+            try writer.removeFiles(after: memtable, compacted: true)
+        } catch {
+            // They only take room; the next change of the log tries again.
+            counters.flushFailures.add(1)
+        }
     }
 
     // While a memtable is written, the journal may ask for a segment, and the storage may close.

@@ -48,6 +48,7 @@ private enum EntryKind: UInt8 {
     case remove = 6
     case forget = 7
     case producers = 8
+    case compact = 9
 }
 
 extension ByteWriter {
@@ -67,6 +68,10 @@ extension ByteWriter {
             blob(value)
         case .append(let partition, let batches):
             integer(EntryKind.append.rawValue)
+            partitionID(partition)
+            list(batches) { $1.encode(into: &$0) }
+        case .compact(let partition, let batches):
+            integer(EntryKind.compact.rawValue)
             partitionID(partition)
             list(batches) { $1.encode(into: &$0) }
         case .truncate(let partition, let from):
@@ -113,7 +118,7 @@ extension ByteReader {
     mutating func journalEntry() throws(WireError) -> JournalEntry {
         let number: UInt8 = try integer("kind of entry")
         guard let kind = EntryKind(rawValue: number) else {
-            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 8")
+            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 9")
         }
         let entry: JournalEntry
         switch kind {
@@ -126,11 +131,10 @@ extension ByteReader {
             entry = .fact(fact, try blob("fact", max: Int(UInt32.max)))
         case .append:
             let partition = try partitionID()
-            entry = .append(
-                partition,
-                try list("batches", max: WireLimits.listItemsMax, minBytes: RecordBatch.headerBytes) {
-                    (reader: inout ByteReader) throws(WireError) in try RecordBatch(from: &reader)
-                })
+            entry = .append(partition, try storedBatches())
+        case .compact:
+            let partition = try partitionID()
+            entry = .compact(partition, try storedBatches())
         case .truncate:
             let partition = try partitionID()
             entry = .truncate(partition, from: try integer("offset"))
@@ -165,6 +169,12 @@ extension ByteReader {
         let highWatermark: Offset = try integer("high watermark")
         return LogFacts(
             logID: logID, epoch: epoch, highWatermark: highWatermark, firstOffset: try integer("first offset"))
+    }
+
+    private mutating func storedBatches() throws(WireError) -> [RecordBatch] {
+        try list("batches", max: WireLimits.listItemsMax, minBytes: RecordBatch.headerBytes) {
+            (reader: inout ByteReader) throws(WireError) in try RecordBatch(from: &reader)
+        }
     }
 
     // A key as the journal has it: one that the node keeps for itself may be longer than those that are sent.

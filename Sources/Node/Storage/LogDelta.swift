@@ -11,6 +11,8 @@ struct LogDelta: Sendable {
     var cutFrom: Offset = .max
     /// Batches that came and are still there, in order.
     var batches: [RecordBatch] = []
+    /// Batches from before, by where they begin, as compaction has left them.
+    var compacted: [Offset: RecordBatch] = [:]
 
     /// Nothing happened.
     init() {}
@@ -19,6 +21,19 @@ struct LogDelta: Sendable {
     mutating func truncate(from: Offset) {
         cutFrom = min(cutFrom, from)
         while let last = batches.last, last.endOffset > from { batches.removeLast() }
+        if !compacted.isEmpty { compacted = compacted.filter { $0.value.endOffset <= from } }
+    }
+
+    /// Puts batches in the places of those that they are what is left of.
+    mutating func compact(_ batches: [RecordBatch]) { for batch in batches { compact(batch) } }
+
+    /// Puts a batch in the place of the one that it is what is left of.
+    private mutating func compact(_ batch: RecordBatch) {
+        if let index = batches.index(of: batch) {
+            batches[index] = batch
+        } else if batch.baseOffset < batches.first?.baseOffset ?? .max {
+            compacted[batch.baseOffset] = batch
+        }
     }
 
     /// Removes the log with all it had.
@@ -26,6 +41,7 @@ struct LogDelta: Sendable {
         summary = nil
         reset = true
         batches = []
+        compacted = [:]
     }
 }
 
@@ -43,4 +59,24 @@ struct LogSummary: Hashable, Sendable {
     var appendedMs: UInt64
     /// The last batches of each producer.
     var producers: ProducerTable
+}
+
+extension RandomAccessCollection<RecordBatch> where Index == Int {
+    /// The place of the batch that has the ends and epoch of another; the batches are in order. nil for none.
+    func index(of other: RecordBatch) -> Int? {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].baseOffset < other.baseOffset { low = middle + 1 } else { high = middle }
+        }
+        return low < endIndex && self[low].isSamePlace(as: other) ? low : nil
+    }
+}
+
+extension RecordBatch {
+    /// Whether two batches are the same one, however much of it compaction has left.
+    func isSamePlace(as other: RecordBatch) -> Bool {
+        baseOffset == other.baseOffset && endOffset == other.endOffset && epoch == other.epoch
+    }
 }

@@ -9,8 +9,8 @@ struct BatchPlace: Hashable, Sendable {
     var end: Offset { mark.end }
     /// The primary's epoch.
     var epoch: LogEpoch
-    /// Which file of the partition: the offset in its name.
-    var file: Offset
+    /// Which file of the partition.
+    var file: LogFile
     /// Where in the file, in bytes.
     var position: Int
     /// How many bytes.
@@ -23,18 +23,30 @@ struct BatchPlace: Hashable, Sendable {
             base: row.uint64(0), end: row.uint64(1), appendedMs: row.uint64(6), producerID: row.uint64(7),
             sequence: row.uint64(8))
         epoch = LogEpoch(truncatingIfNeeded: row.int64(2))
-        file = row.uint64(3)
+        file = LogFile(rawValue: row.uint64(3))
         position = Int(row.int64(4))
         length = Int(row.int64(5))
     }
 
     /// Puts the place of a batch together.
-    init(of batch: RecordBatch, file: Offset, position: Int) {
+    init(of batch: RecordBatch, file: LogFile, position: Int) {
         mark = BatchMark(batch)
         epoch = batch.epoch
         self.file = file
         self.position = position
         length = batch.encodedCount
+    }
+
+    /// The place of the same batch elsewhere.
+    func moved(to file: LogFile, position: Int, length: Int) -> BatchPlace {
+        var place = self
+        (place.file, place.position, place.length) = (file, position, length)
+        return place
+    }
+
+    /// Whether a batch, or what compaction has left of it, stands here.
+    func isPlace(of batch: RecordBatch) -> Bool {
+        base == batch.baseOffset && end == batch.endOffset && epoch == batch.epoch
     }
 
     /// The columns that make a place, in order.
@@ -154,6 +166,14 @@ struct LogIndexReader {
         } catch { throw error.storeError }
     }
 
+    /// Bytes in a file of the batch that has the ends and epoch of another; nil for none.
+    func length(of batch: RecordBatch, _ partition: PartitionID) throws(SQLiteError) -> Int? {
+        guard let place = try first(in: partition, from: batch.baseOffset, limit: batch.baseOffset + 1),
+            place.isPlace(of: batch)
+        else { return nil }
+        return place.length
+    }
+
     private func bind(_ statement: SQLiteStatement, _ partition: PartitionID, _ from: Offset, _ limit: Offset) {
         statement.bind(1, partition.topic.rawValue)
         statement.bind(2, Int64(partition.index))
@@ -228,6 +248,8 @@ struct LogIndexWriter {
     private let sumFrom: SQLiteStatement
     private let sumBelow: SQLiteStatement
     private let last: SQLiteStatement
+    private let place: SQLiteStatement
+    private let within: SQLiteStatement
     private let files: SQLiteStatement
     private let summary: SQLiteStatement
     private let setSummary: SQLiteStatement
@@ -248,6 +270,8 @@ struct LogIndexWriter {
         sumBelow = try database.prepare("SELECT coalesce(sum(length), 0) \(these) AND base < ?3 AND end <= ?3")
         last = try database.prepare(
             "SELECT \(BatchPlace.columns) \(these) ORDER BY base DESC LIMIT 1")
+        place = try database.prepare("SELECT \(BatchPlace.columns) \(these) AND base = ?3")
+        within = try database.prepare("SELECT \(BatchPlace.columns) \(these) AND file = ?3 ORDER BY base")
         files = try database.prepare("SELECT DISTINCT file \(these)")
         summary = try database.prepare("SELECT summary FROM logs WHERE topic = ?1 AND partition = ?2")
         setSummary = try database.prepare(
@@ -277,7 +301,7 @@ struct LogIndexWriter {
         insert.bind(3, offset: place.base)
         insert.bind(4, offset: place.end)
         insert.bind(5, Int64(place.epoch))
-        insert.bind(6, place.file)
+        insert.bind(6, place.file.rawValue)
         insert.bind(7, Int64(place.position))
         insert.bind(8, Int64(place.length))
         insert.bind(9, place.mark.appendedMs)
@@ -294,10 +318,30 @@ struct LogIndexWriter {
     }
 
     /// Files that hold a batch.
-    func files(_ partition: PartitionID) throws(SQLiteError) -> [Offset] {
+    func files(_ partition: PartitionID) throws(SQLiteError) -> [LogFile] {
         bind(files, partition)
-        var found: [Offset] = []
-        while try files.step() { found.append(files.uint64(0)) }
+        var found: [LogFile] = []
+        while try files.step() { found.append(LogFile(rawValue: files.uint64(0))) }
+        return found
+    }
+
+    /// The place of the batch that has the ends and epoch of another; nil for none.
+    func place(of batch: RecordBatch, _ partition: PartitionID) throws(SQLiteError) -> BatchPlace? {
+        bind(place, partition)
+        place.bind(3, offset: batch.baseOffset)
+        defer { place.reset() }
+        guard try place.step() else { return nil }
+        let found = BatchPlace(place)
+        return found.isPlace(of: batch) ? found : nil
+    }
+
+    /// The places in a file, in order.
+    func places(_ partition: PartitionID, in file: LogFile) throws(SQLiteError) -> [BatchPlace] {
+        bind(within, partition)
+        within.bind(3, file.rawValue)
+        defer { within.reset() }
+        var found: [BatchPlace] = []
+        while try within.step() { found.append(BatchPlace(within)) }
         return found
     }
 

@@ -2,7 +2,49 @@ import Glibc
 import NodeCore
 import Wire
 
-/// Names of the files in which logs keep their batches: `logs/<topic>/<partition>/<first offset>.log`.
+/// A file of a partition: one that batches were appended to, known by its first offset, or one of those that compaction
+/// has made, which are numbered.
+struct LogFile: Hashable, Sendable {
+    /// As the index has it: below 2^63 a first offset, from there on a number.
+    let rawValue: UInt64
+
+    private static let compactedMin: UInt64 = 1 << 63
+
+    /// Whether compaction has made it.
+    var isCompacted: Bool { rawValue >= Self.compactedMin }
+
+    /// As the index has it.
+    init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// The file that begins with an offset.
+    static func appended(_ first: Offset) -> LogFile { LogFile(rawValue: first) }
+
+    /// One that compaction can make where these are.
+    static func unused(among files: [LogFile]) -> LogFile {
+        LogFile(rawValue: max(compactedMin, (files.map(\.rawValue).max() ?? 0) + 1))
+    }
+
+    /// Its name; the names of appended ones sort as their offsets do.
+    var name: String {
+        let digits = String(isCompacted ? rawValue - Self.compactedMin : rawValue)
+        return (isCompacted ? Self.prefix : "") + String(repeating: "0", count: 20 - digits.count) + digits
+            + Self.suffix
+    }
+
+    /// Reads a name; nil for other files.
+    init?(name: String) {
+        guard name.hasSuffix(Self.suffix) else { return nil }
+        let isCompacted = name.hasPrefix(Self.prefix)
+        let digits = name.dropFirst(isCompacted ? Self.prefix.count : 0).dropLast(Self.suffix.count)
+        guard let number = UInt64(digits), number < Self.compactedMin else { return nil }
+        rawValue = isCompacted ? Self.compactedMin + number : number
+    }
+
+    private static let prefix = "compacted-"
+    private static let suffix = ".log"
+}
+
+/// Names of the files in which logs keep their batches: `logs/<topic>/<partition>/<file>`.
 struct LogPaths: Sendable {
     private let root: String
 
@@ -15,27 +57,18 @@ struct LogPaths: Sendable {
     /// The directory of a partition.
     func partition(_ partition: PartitionID) -> String { topic(partition) + "/\(partition.index)" }
 
-    /// A file of a partition; its name sorts as its offset does.
-    func file(_ partition: PartitionID, _ first: Offset) -> String {
-        let digits = String(first)
-        return self.partition(partition) + "/" + String(repeating: "0", count: 20 - digits.count) + digits + Self.suffix
-    }
-
-    /// The offset in a file's name; nil for other files.
-    func first(_ name: String) -> Offset? {
-        name.hasSuffix(Self.suffix) ? Offset(name.dropLast(Self.suffix.count)) : nil
-    }
+    /// A file of a partition.
+    func file(_ partition: PartitionID, _ file: LogFile) -> String { self.partition(partition) + "/" + file.name }
 
     /// All directories down to a partition's, from the top.
     func chain(_ partition: PartitionID) -> [String] { [root, topic(partition), self.partition(partition)] }
-
-    private static let suffix = ".log"
 }
 
 /// Writes batches to the files of their partitions. What is behind the end that the index knows is overwritten.
 struct LogSegmentWriter: Sendable {
     private let paths: LogPaths
-    private let segmentBytesMax: Int
+    /// Bytes of one file, about.
+    let segmentBytesMax: Int
     private var writer = ByteWriter(capacity: 1 << 20)
 
     /// Bytes that are gathered for one write.
@@ -52,14 +85,14 @@ struct LogSegmentWriter: Sendable {
         _ batches: [RecordBatch], to partition: PartitionID, after last: BatchPlace?
     ) throws(DiskError) -> [BatchPlace] {
         guard let first = batches.first else { return [] }
-        var file = last?.file ?? first.baseOffset
+        var file = last?.file ?? .appended(first.baseOffset)
         var position = last.map { $0.position + $0.length } ?? 0
         var places: [BatchPlace] = []
         places.reserveCapacity(batches.count)
         var index = 0
         while index < batches.count {
             if position >= segmentBytesMax {
-                file = batches[index].baseOffset
+                file = .appended(batches[index].baseOffset)
                 position = 0
             }
             let out = try open(partition, file)
@@ -83,11 +116,82 @@ struct LogSegmentWriter: Sendable {
         return places
     }
 
+    /// A batch that gets another place.
+    struct Moved {
+        /// Where it is.
+        let place: BatchPlace
+        /// What is left of it; nil when it moves as it is.
+        let batch: RecordBatch?
+    }
+
+    /// Writes batches to a file of their own, or several: `file`, and those numbered on from it. They are durable when this
+    /// returns. Returns their places. What moves as it is, is not looked into: damage goes along and is found by readers.
+    mutating func write(
+        _ moved: [Moved], of partition: PartitionID, to file: LogFile
+    ) throws(DiskError) -> [BatchPlace] {
+        var file = file
+        var places: [BatchPlace] = []
+        places.reserveCapacity(moved.count)
+        var index = 0
+        var source: (file: LogFile, open: PosixFile)?
+        defer { source?.open.close() }
+        while index < moved.count {
+            let out = try open(partition, file, O_TRUNC)
+            defer { out.close() }
+            var position = 0
+            while index < moved.count && position < segmentBytesMax {
+                let start = position
+                writer.removeAll()
+                while index < moved.count && position < segmentBytesMax && writer.count < Self.chunkBytes {
+                    let item = moved[index]
+                    if let batch = item.batch {
+                        batch.encode(into: &writer)
+                    } else {
+                        writer.raw(try read(item.place, of: partition, from: &source))
+                    }
+                    let length = start + writer.count - position
+                    places.append(item.place.moved(to: file, position: position, length: length))
+                    position += length
+                    index += 1
+                }
+                try out.write(writer.bytes, at: start)
+            }
+            try out.sync()
+            file = LogFile(rawValue: file.rawValue + 1)
+        }
+        return places
+    }
+
+    // `source` is the file that was read last.
+    private func read(
+        _ place: BatchPlace, of partition: PartitionID, from source: inout (file: LogFile, open: PosixFile)?
+    ) throws(DiskError) -> [UInt8] {
+        let open: PosixFile
+        if let source, source.file == place.file {
+            open = source.open
+        } else {
+            source?.open.close()
+            source = nil
+            open = try PosixFile(paths.file(partition, place.file), O_RDONLY)
+            source = (place.file, open)
+        }
+        let bytes = try open.read(at: place.position, count: place.length)
+        guard bytes.count == place.length else { throw DiskError(operation: "read", path: open.path, code: ENODATA) }
+        return bytes
+    }
+
+    /// Bytes of a file; nil when they cannot be told.
+    func bytes(_ partition: PartitionID, _ file: LogFile) -> Int? {
+        guard let open = try? PosixFile(paths.file(partition, file), O_RDONLY) else { return nil }
+        defer { open.close() }
+        return try? open.count()
+    }
+
     /// Removes the files of a partition that hold no batch any more.
-    func removeFiles(of partition: PartitionID, except kept: [Offset]) throws(DiskError) {
+    func removeFiles(of partition: PartitionID, except kept: [LogFile]) throws(DiskError) {
         for name in try PosixDirectory.names(paths.partition(partition)) {
-            guard let first = paths.first(name), !kept.contains(first) else { continue }
-            try PosixDirectory.removeFile(paths.file(partition, first))
+            guard let file = LogFile(name: name), !kept.contains(file) else { continue }
+            try PosixDirectory.removeFile(paths.file(partition, file))
         }
         if kept.isEmpty {
             try PosixDirectory.removeIfEmpty(paths.partition(partition))
@@ -95,9 +199,9 @@ struct LogSegmentWriter: Sendable {
         }
     }
 
-    private func open(_ partition: PartitionID, _ file: Offset) throws(DiskError) -> PosixFile {
+    private func open(_ partition: PartitionID, _ file: LogFile, _ flags: Int32 = 0) throws(DiskError) -> PosixFile {
         let path = paths.file(partition, file)
-        if PosixDirectory.exists(path) { return try PosixFile(path, O_WRONLY) }
+        if PosixDirectory.exists(path) { return try PosixFile(path, O_WRONLY | flags) }
         try PosixDirectory.create(paths.partition(partition))
         let created = try PosixFile(path, O_WRONLY | O_CREAT)
         do throws(DiskError) {
@@ -114,7 +218,7 @@ struct LogSegmentWriter: Sendable {
 struct LogSegmentReader {
     private struct OpenFile {
         let partition: PartitionID
-        let first: Offset
+        let name: LogFile
         let file: PosixFile
     }
 
@@ -183,15 +287,15 @@ struct LogSegmentReader {
         return batch
     }
 
-    private mutating func file(_ partition: PartitionID, _ first: Offset) throws(DiskError) -> PosixFile {
-        if let index = files.lastIndex(where: { $0.first == first && $0.partition == partition }) {
+    private mutating func file(_ partition: PartitionID, _ name: LogFile) throws(DiskError) -> PosixFile {
+        if let index = files.lastIndex(where: { $0.name == name && $0.partition == partition }) {
             let found = files.remove(at: index)
             files.append(found)
             return found.file
         }
-        let file = try PosixFile(paths.file(partition, first), O_RDONLY)
+        let file = try PosixFile(paths.file(partition, name), O_RDONLY)
         if files.count >= openMax { files.removeFirst().file.close() }
-        files.append(OpenFile(partition: partition, first: first, file: file))
+        files.append(OpenFile(partition: partition, name: name, file: file))
         return file
     }
 }

@@ -6,7 +6,7 @@ import Wire
 struct LogState {
     /// A batch that is not in its partition's files yet.
     struct Recent {
-        let batch: RecordBatch
+        var batch: RecordBatch
         /// The memtable that holds it.
         let generation: UInt64
     }
@@ -25,6 +25,8 @@ struct LogState {
     var indexedBytes: UInt64 = 0
     /// What is in memory, in order.
     var recent: Deque<Recent> = []
+    /// Batches that are not in the partition's files yet as compaction has left them, by where they begin.
+    var compacted: [Offset: Recent] = [:]
     /// The memtable in which it came to be; 0 when SQLite had it at start. Until that one is written, what SQLite says
     /// is of an earlier log of the same partition.
     var generation: UInt64
@@ -56,6 +58,26 @@ struct LogState {
             let base = $1.batch.baseOffset
             return base >= from && base < limit ? $0 + UInt64($1.batch.encodedCount) : $0
         }
+    }
+
+    /// A batch from the files, or what compaction has left of it.
+    func present(_ batch: RecordBatch) -> RecordBatch {
+        guard let newer = compacted[batch.baseOffset]?.batch, newer.isSamePlace(as: batch) else { return batch }
+        return newer
+    }
+
+    /// By how much the batches in files will have changed in bytes when they are written as compaction has left them: those
+    /// that begin at `from` or behind it, and below `limit`.
+    func compactedDifference(
+        _ index: LogIndexReader, _ partition: PartitionID, from: Offset, limit: Offset
+    ) throws(SQLiteError) -> Int64 {
+        var difference: Int64 = 0
+        for (base, entry) in compacted where base >= from && base < min(limit, recentStart) {
+            guard base >= facts.firstOffset || entry.batch.endOffset > facts.firstOffset else { continue }
+            guard let length = try index.length(of: entry.batch, partition) else { continue }
+            difference += Int64(entry.batch.encodedCount - length)
+        }
+        return difference
     }
 
     /// Batches in memory from the one that holds `from` on, that begin below `limit`, as far as `bytes` goes; the first
@@ -117,6 +139,12 @@ struct LogTable {
         switch entry {
         case .register, .forget, .fact: break
         case .append(let partition, let batches): append(batches, to: partition, &memtable)
+        case .compact(let partition, let batches):
+            guard logs[partition] != nil else { return }
+            for batch in batches { logs[partition]?.compact(batch, in: memtable.generation, recentBytes: &recentBytes) }
+            memtable.logs[partition, default: LogDelta()].compact(batches)
+            memtable.addLogBytes(
+                LogTable.deltaBytes + batches.reduce(0) { $0 + $1.encodedCount + LogTable.batchBytes })
         case .truncate(let partition, let from):
             guard logs[partition] != nil else { return }
             logs[partition]?.truncate(from: from, dropped: &recentBytes)
@@ -151,6 +179,9 @@ struct LogTable {
             while let first = log.recent.first, first.generation <= memtable.generation {
                 recentBytes -= first.batch.encodedCount
                 log.recent.removeFirst()
+            }
+            if !log.compacted.isEmpty {
+                log.compacted = log.compacted.filter { $0.value.generation > memtable.generation }
             }
             if let bytes = indexedBytes[partition], log.generation <= memtable.generation { log.indexedBytes = bytes }
             logs[partition] = log
@@ -191,11 +222,26 @@ extension LogState {
         recent.append(Recent(batch: batch, generation: generation))
     }
 
+    // One that is in memory alone goes to the files as it is then; of any other, what comes from the files, or will come
+    // from there once a memtable that waits is written, is what it was before.
+    fileprivate mutating func compact(_ batch: RecordBatch, in generation: UInt64, recentBytes: inout Int) {
+        guard batch.endOffset <= endOffset else { return }
+        if batch.baseOffset >= recentStart {
+            let index = recent.lazy.map(\.batch).index(of: batch)
+            guard let index else { return }
+            recentBytes += batch.encodedCount - recent[index].batch.encodedCount
+            recent[index].batch = batch
+            if recent[index].generation == generation { return }
+        }
+        compacted[batch.baseOffset] = Recent(batch: batch, generation: generation)
+    }
+
     fileprivate mutating func truncate(from: Offset, dropped: inout Int) {
         while let last = recent.last, last.batch.endOffset > from {
             dropped -= last.batch.encodedCount
             recent.removeLast()
         }
+        if !compacted.isEmpty { compacted = compacted.filter { $0.value.batch.endOffset <= from } }
         while let last = epochs.last, last.start >= from { epochs.removeLast() }
         endOffset = min(endOffset, from)
         // Earlier batches of producers that are emptied come as an entry of their own.

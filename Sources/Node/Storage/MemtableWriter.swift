@@ -34,6 +34,8 @@ struct MemtableWriter: Sendable {
 
     /// Rows between two calls of `between`.
     private static let rowsBetween = 512
+    /// So many small files that compaction has made become one.
+    private static let smallFilesMax = 8
 
     /// Prepares the statements. `factsFile` is what that file holds.
     init(
@@ -81,10 +83,14 @@ struct MemtableWriter: Sendable {
         }
     }
 
-    /// Removes the files that a memtable, once written, has left without batches.
-    func removeFiles(after memtable: Memtable) throws(FlushFailure) {
+    /// Removes the files that a memtable, once written, has left without batches: those of logs that it compacts, which are
+    /// read until the loop's view has moved, or those of the others.
+    func removeFiles(after memtable: Memtable, compacted: Bool) throws(FlushFailure) {
         for (partition, delta) in memtable.logs.sorted(by: { $0.key < $1.key }) {
-            guard delta.reset || delta.cutFrom != .max || delta.summary?.facts.firstOffset ?? 0 > 0 else { continue }
+            guard delta.compacted.isEmpty != compacted else { continue }
+            guard
+                compacted || delta.reset || delta.cutFrom != .max || delta.summary?.facts.firstOffset ?? 0 > 0
+            else { continue }
             let kept = try sql { () throws(SQLiteError) in try index.files(partition) }
             do throws(DiskError) {
                 try segments.removeFiles(of: partition, except: kept)
@@ -169,11 +175,70 @@ struct MemtableWriter: Sendable {
                 try index.insert(partition, place)
                 bytes += UInt64(place.length)
             }
+        }
+        bytes = UInt64(clamping: Int64(clamping: bytes) + (try compact(delta, of: partition)))
+        try sql { () throws(SQLiteError) in
             bytes -= min(bytes, try index.drop(partition, below: summary.facts.firstOffset))
             summary.indexedBytes = bytes
             try index.set(partition, summary)
         }
         return bytes
+    }
+
+    /// Writes batches as compaction has left them to files of their own, with all that is left in files of which more is
+    /// gone than is left: so that those files can be removed, and batches that change are not worth a file each. Returns by
+    /// how many bytes the log has grown, which is less than 0.
+    private mutating func compact(_ delta: LogDelta, of partition: PartitionID) throws(FlushFailure) -> Int64 {
+        guard !delta.compacted.isEmpty else { return 0 }
+        var (moved, unused) = try sql { () throws(SQLiteError) in try moves(delta, of: partition) }
+        let places: [BatchPlace]
+        do throws(DiskError) {
+            do throws(DiskError) {
+                places = try segments.write(moved, of: partition, to: unused)
+            } catch {
+                // What only makes room must hold nothing up: it may be what cannot be read.
+                moved.removeAll { $0.batch == nil }
+                places = try segments.write(moved, of: partition, to: unused)
+            }
+        } catch { throw .disk(error) }
+        return try sql { () throws(SQLiteError) in
+            var difference: Int64 = 0
+            for (place, former) in zip(places, moved) {
+                try index.insert(partition, place)
+                difference += Int64(place.length - former.place.length)
+            }
+            return difference
+        }
+    }
+
+    // What is moved, in order, and to which file.
+    private func moves(
+        _ delta: LogDelta, of partition: PartitionID
+    ) throws(SQLiteError) -> ([LogSegmentWriter.Moved], LogFile) {
+        var leaving: [LogFile: [LogSegmentWriter.Moved]] = [:]
+        for batch in delta.compacted.values {
+            // Those that were cut off meanwhile are not there any more.
+            guard let place = try index.place(of: batch, partition) else { continue }
+            leaving[place.file, default: []].append(LogSegmentWriter.Moved(place: place, batch: batch))
+        }
+        let files = try index.files(partition)
+        let small = files.filter { file in
+            file.isCompacted && segments.bytes(partition, file).map { $0 < segments.segmentBytesMax / 2 } ?? false
+        }
+        if small.count >= Self.smallFilesMax { for file in small { leaving[file, default: []] += [] } }
+        var moved: [LogSegmentWriter.Moved] = []
+        for (file, changed) in leaving {
+            moved += changed
+            let bases = Set(changed.map(\.place.base))
+            let staying = try index.places(partition, in: file).filter { !bases.contains($0.base) }
+            let left = staying.reduce(0) { $0 + $1.length }
+            guard let bytes = segments.bytes(partition, file),
+                2 * left <= bytes || small.count >= Self.smallFilesMax && small.contains(file)
+            else { continue }
+            moved += staying.map { LogSegmentWriter.Moved(place: $0, batch: nil) }
+        }
+        moved.sort { $0.place.base < $1.place.base }
+        return (moved, LogFile.unused(among: files))
     }
 
     private func sql<T>(_ body: () throws(SQLiteError) -> T) throws(FlushFailure) -> T {

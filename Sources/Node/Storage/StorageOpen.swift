@@ -156,7 +156,7 @@ private struct Recovery {
         case .fact(let fact, let value):
             memtable.update(fact, value)
             facts[fact] = value
-        case .append, .truncate, .log, .producers, .remove: logs.apply(entry, to: &memtable)
+        case .append, .compact, .truncate, .log, .producers, .remove: logs.apply(entry, to: &memtable)
         }
     }
 
@@ -173,6 +173,9 @@ private struct Recovery {
                     isWhole
                     ? stored.indexedBytes
                     : try index.bytes(partition, after: log.facts.firstOffset, through: log.recentStart)
+                bytes = UInt64(
+                    clamping: Int64(clamping: bytes)
+                        + (try log.compactedDifference(index, partition, from: 0, limit: .max)))
             }
             recovered.append(
                 RecoveredLog(

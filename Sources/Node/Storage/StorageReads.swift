@@ -88,9 +88,9 @@ extension StorageEngine {
         if from < log.recentStart && hasFiles(log) {
             let (found, isAll) = try reader.batches(
                 partition, from: from, limit: min(limit, log.recentStart), end: log.recentStart, bytesMax: bytesMax)
-            guard isAll else { return found }
-            batches = found
-            for batch in found { left -= batch.encodedCount }
+            batches = log.compacted.isEmpty ? found : found.map(log.present)
+            guard isAll else { return batches }
+            for batch in batches { left -= batch.encodedCount }
         }
         log.recentBatches(from: from, limit: limit, bytes: left, first: batches.isEmpty, into: &batches)
         return batches
@@ -126,6 +126,10 @@ extension StorageEngine {
         var bytes = log.recentBytes(from: from, limit: limit)
         if from < log.recentStart, hasFiles(log) {
             bytes += try reader.index.bytes(of: partition, from: from, limit: min(limit, log.recentStart))
+            do throws(SQLiteError) {
+                let difference = try log.compactedDifference(reader.index, partition, from: from, limit: limit)
+                bytes = UInt64(clamping: Int64(clamping: bytes) + difference)
+            } catch { throw error.storeError }
         }
         return bytes
     }

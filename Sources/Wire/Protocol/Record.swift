@@ -67,6 +67,12 @@ extension ByteReader {
     /// Passes over a record of a batch, with all checks.
     mutating func skipRecord() throws(WireError) { _ = try recordInPlace { _, _ in } }
 
+    /// The key of a record of a batch, and whether its value is empty; with all checks.
+    mutating func recordKey() throws(WireError) -> (key: [UInt8]?, isEmpty: Bool) {
+        let (_, key, value) = try recordInPlace { _, _ in }
+        return (key.map { Array($0) }, value.isEmpty)
+    }
+
     private mutating func recordInPlace(
         _ header: (String, UnsafeRawBufferPointer) -> Void
     ) throws(WireError) -> (timestampMs: UInt64, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer) {

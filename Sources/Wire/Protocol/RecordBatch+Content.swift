@@ -32,9 +32,33 @@ extension RecordBatch {
         try read { reader, _ throws(WireError) in try reader.skipRecord() }
     }
 
-    /// The batch with only some of its records; their offsets and its ends stay. It belongs to no producer any more, since
-    /// it is not what one sent. Throws as `entries` does.
-    public func compacted(keeping isKept: (Entry) -> Bool) throws(WireError) -> RecordBatch {
+    /// What compaction has to know of a record.
+    package struct Outline: Hashable, Sendable {
+        /// Its offset.
+        package var offset: Offset
+        /// Its key; nil for none.
+        package var key: [UInt8]?
+        /// Whether it says that its key is deleted: it has a key and no value.
+        package var isMarker: Bool
+    }
+
+    /// Goes through the records without making them. Throws as `entries` does.
+    package func outlines() throws(WireError) -> [Outline] {
+        var outlines: [Outline] = []
+        try read { reader, delta throws(WireError) in
+            let (key, isEmpty) = try reader.recordKey()
+            outlines.append(
+                Outline(offset: baseOffset + Offset(delta), key: key, isMarker: key != nil && isEmpty))
+        }
+        return outlines
+    }
+
+    /// The batch with only some of its records; their offsets stay, and so do its ends, its time and its producer's number
+    /// of the first record: where it is in the log, and what comes next of its producer, is as before. `purging` says that
+    /// deletion markers are among what goes. Throws as `entries` does.
+    public func compacted(
+        keeping isKept: (Entry) -> Bool, purging: Bool = false
+    ) throws(WireError) -> RecordBatch {
         var writer = ByteWriter(capacity: Int(rawCount))
         var latest: UInt64 = 0
         for entry in try entries() where isKept(entry) {
@@ -44,9 +68,10 @@ extension RecordBatch {
         }
         let packed = writer.bytes.withUnsafeBytes { LZ4Block.compress($0) }
         return RecordBatch(
-            baseOffset: baseOffset, epoch: epoch, appendedMs: appendedMs, producerID: 0, sequence: 0, count: count,
-            timestampMsMax: latest, codec: packed == nil ? .none : .lz4, isSparse: true,
-            rawCount: UInt32(writer.count), payload: packed ?? writer.bytes, checksum: nil)
+            baseOffset: baseOffset, epoch: epoch, appendedMs: appendedMs, producerID: producerID, sequence: sequence,
+            count: count, timestampMsMax: latest, codec: packed == nil ? .none : .lz4, isSparse: true,
+            isPurged: isPurged || purging, rawCount: UInt32(writer.count), payload: packed ?? writer.bytes,
+            checksum: nil)
     }
 
     /// Goes through the unpacked payload: `body` reads the record that it stands before.

@@ -29,6 +29,9 @@ public struct RecordBatch: Hashable, Sendable {
     public let codec: Codec
     /// Whether compaction has taken records out: each of those left says which offset it has.
     public let isSparse: Bool
+    /// Whether compaction has taken deletion markers out: who holds older records of their keys would not learn of it from
+    /// this batch.
+    public let isPurged: Bool
     /// Length of the payload once unpacked, in bytes.
     public let rawCount: UInt32
     /// The packed records.
@@ -72,12 +75,13 @@ public struct RecordBatch: Hashable, Sendable {
         self.init(
             baseOffset: 0, epoch: 0, appendedMs: 0, producerID: producerID, sequence: sequence,
             count: UInt32(records.count), timestampMsMax: latest, codec: packed == nil ? .none : .lz4, isSparse: false,
-            rawCount: UInt32(writer.count), payload: packed ?? writer.bytes, checksum: nil)
+            isPurged: false, rawCount: UInt32(writer.count), payload: packed ?? writer.bytes, checksum: nil)
     }
 
     init(
         baseOffset: Offset, epoch: LogEpoch, appendedMs: UInt64, producerID: UInt64, sequence: UInt64, count: UInt32,
-        timestampMsMax: UInt64, codec: Codec, isSparse: Bool, rawCount: UInt32, payload: [UInt8], checksum: UInt32?
+        timestampMsMax: UInt64, codec: Codec, isSparse: Bool, isPurged: Bool, rawCount: UInt32, payload: [UInt8],
+        checksum: UInt32?
     ) {
         self.baseOffset = baseOffset
         self.epoch = epoch
@@ -88,6 +92,7 @@ public struct RecordBatch: Hashable, Sendable {
         self.timestampMsMax = timestampMsMax
         self.codec = codec
         self.isSparse = isSparse
+        self.isPurged = isPurged
         self.rawCount = rawCount
         self.payload = payload
         self.checksum = 0
@@ -109,10 +114,13 @@ public struct RecordBatch: Hashable, Sendable {
         return UInt32(truncatingIfNeeded: XXH64.hash(payload, seed: XXH64.hash(writer.bytes)))
     }
 
-    /// Codec and sparseness as one byte.
-    private var form: UInt8 { codec.rawValue | (isSparse ? Self.sparseBit : 0) }
+    /// Codec and what compaction has done, as one byte.
+    private var form: UInt8 {
+        codec.rawValue | (isSparse ? Self.sparseBit : 0) | (isPurged ? Self.purgedBit : 0)
+    }
 
     private static let sparseBit: UInt8 = 2
+    private static let purgedBit: UInt8 = 4
 
     /// Appends the batch as it is stored and sent.
     public func encode(into writer: inout ByteWriter) {
@@ -140,18 +148,21 @@ public struct RecordBatch: Hashable, Sendable {
         let count: UInt32 = try reader.integer("record count")
         let timestampMsMax: UInt64 = try reader.integer("timestamp")
         let form: UInt8 = try reader.integer("codec")
-        guard let codec = Codec(rawValue: form & ~Self.sparseBit) else {
-            throw .invalid(field: "codec", found: "\(form)", expected: "0 to 3")
+        let isSparse = form & Self.sparseBit != 0
+        let isPurged = form & Self.purgedBit != 0
+        guard let codec = Codec(rawValue: form & ~(Self.sparseBit | Self.purgedBit)), isSparse || !isPurged else {
+            throw .invalid(field: "codec", found: "\(form)", expected: "0 to 3, 6 or 7")
         }
+        let bytesMax = isSparse ? WireLimits.sparseBatchBytesMax : WireLimits.batchBytesMax
         let rawCount: UInt32 = try reader.integer("raw length")
-        guard rawCount <= WireLimits.batchBytesMax else {
-            throw .overLimit(field: "batch", found: Int(rawCount), max: WireLimits.batchBytesMax)
+        guard rawCount <= bytesMax else {
+            throw .overLimit(field: "batch", found: Int(rawCount), max: bytesMax)
         }
         guard count > 0 else { throw .invalid(field: "record count", found: "0", expected: "at least 1") }
-        let payload = try reader.blob("payload", max: WireLimits.batchBytesMax)
+        let payload = try reader.blob("payload", max: bytesMax)
         self.init(
             baseOffset: baseOffset, epoch: epoch, appendedMs: appendedMs, producerID: producerID, sequence: sequence,
-            count: count, timestampMsMax: timestampMsMax, codec: codec, isSparse: form & Self.sparseBit != 0,
+            count: count, timestampMsMax: timestampMsMax, codec: codec, isSparse: isSparse, isPurged: isPurged,
             rawCount: rawCount, payload: payload, checksum: checksum)
     }
 }

@@ -16,6 +16,8 @@ public enum WireLimits {
     public static let recordBytesMax = 1 << 20
     /// A batch of records before compression, in bytes.
     public static let batchBytesMax = 4 << 20
+    /// The same after compaction, in bytes: each of the records left says its place, in four bytes.
+    public static let sparseBatchBytesMax = 5 << 20
     /// Headers of one record.
     public static let recordHeadersMax = 64
     /// Members of a ring: a coordinator keeps one bit for each in a machine word.

@@ -34,6 +34,13 @@ package final class MemoryStore: NodeStore {
             case .append(let id, let batches):
                 logs[id]?.batches += batches
                 for batch in batches { logs[id]?.producers.append(batch) }
+            case .compact(let id, let compacted):
+                for batch in compacted {
+                    let place = logs[id]?.batches.firstIndex {
+                        $0.baseOffset == batch.baseOffset && $0.endOffset == batch.endOffset && $0.epoch == batch.epoch
+                    }
+                    if let place { logs[id]?.batches[place] = batch }
+                }
             case .truncate(let id, let from):
                 logs[id]?.batches.removeAll { $0.baseOffset >= from }
                 _ = logs[id]?.producers.truncate(to: from)

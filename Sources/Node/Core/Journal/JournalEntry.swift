@@ -28,6 +28,9 @@ package enum JournalEntry: Hashable, Sendable {
     case fact(NodeFact, [UInt8])
     /// Batches at the end of a partition's log; the first one begins at its end.
     case append(PartitionID, [RecordBatch])
+    /// Batches of a partition's log without the records that compaction has taken, each in the place of the one that has
+    /// the same ends and epoch. One that finds none is passed over.
+    case compact(PartitionID, [RecordBatch])
     /// Everything from `from` on is cut off a partition's log.
     case truncate(PartitionID, from: Offset)
     /// A log's own state, without its batches. Also creates the log.

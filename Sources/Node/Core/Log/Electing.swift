@@ -52,6 +52,7 @@ extension Node {
             loaded(partition, result)
         case .elect(let configuration): elected(partition, configuration, result)
         case .changeSet(let configuration): setChanged(partition, configuration, result)
+        case .learn: topicLearned(partition, result)
         case .refresh: refreshed(partition, result)
         case .nominate(let node): nominated(partition, node, result)
         case .discard: load(id)
@@ -78,6 +79,7 @@ extension Node {
             return
         }
         partition.isElsewhere = !configuration.replicas.contains(identity.id)
+        partition.topic = configuration.topic
         if partition.log != nil, partition.isElsewhere {
             refuseWaiting(partition, .notPrimary, elsewhere(id, configuration))
             // What was given up before has its new identity already.

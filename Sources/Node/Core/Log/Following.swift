@@ -30,6 +30,7 @@ extension Node {
         guard !partition.isPrimary else { return }
         partition.isElsewhere = false
         if partition.isDamaged { dropDamagedLog(partition) }
+        if time.monotonicMs >= partition.leaderHeardMs + limits.operationTimeoutMs { partition.copiedIn = nil }
         partition.leader = node
         partition.leaderHeardMs = time.monotonicMs
         partition.leaderlessSinceMs = nil
@@ -83,6 +84,15 @@ extension Node {
                 // A gap: something between was lost. The primary tries from here.
                 return answer(append, to: node, partition, matched: false, end: partition.log?.end ?? 0)
             }
+            if mayLackMarkers(partition, fresh, epoch: append.epoch) {
+                dropLog(
+                    partition.id, because: "it may lack deletions that were compacted away; it is copied anew",
+                    livesOn: true)
+                partition.leader = node
+                counters.copiesBegunAnew += 1
+                return answer(append, to: node, partition, matched: false, end: 0)
+            }
+            if first.baseOffset == partition.log?.facts.firstOffset { partition.copiedIn = append.epoch }
             for batch in fresh { partition.log?.append(batch) }
             counters.batchesReplicated += UInt64(fresh.count)
             apply(.append(partition.id, Array(fresh)), to: partition)
@@ -127,6 +137,7 @@ extension Node {
         let cut = bytes(of: id, from: offset, limit: end)
         let doubtful = partition.log?.truncate(to: offset, bytes: cut) ?? []
         partition.generation += 1
+        if offset < partition.clean.end { partition.clean = CleanPart() }
         var earlier: [ProducerPosition] = []
         for producer in doubtful {
             do throws(StoreError) {

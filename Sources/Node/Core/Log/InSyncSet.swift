@@ -118,6 +118,7 @@ extension Node {
             ship(partition, primary, primary.followers.count - 1)
         }
         let gone = primary.followers.filter { !configuration.replicas.contains($0.node) }
+        if !gone.isEmpty { primary.lastDepartureMs = time.monotonicMs }
         primary.followers.removeAll { !configuration.replicas.contains($0.node) }
         for follower in gone {
             outputs.append(.send(follower.node, .oneWay, .reconfigured(Reconfigured(partition: partition.id))))

@@ -7,6 +7,8 @@ enum PartitionStep: Hashable {
     case load
     /// To become primary under a configuration.
     case elect(PartitionConfiguration)
+    /// To learn the topic's name, as secondary.
+    case learn
     /// To read the configuration, as primary: another node has changed it.
     case refresh
     /// To change the sets, as primary.
@@ -50,7 +52,7 @@ final class Partition {
     var leaderlessSinceMs: UInt64?
     /// When the configuration may be read again.
     var nextLoadMs: UInt64 = 0
-    /// When the topic is looked at again: whether it still exists, and how its records are kept. For primaries.
+    /// When the topic is looked at again: whether it still exists, and how its records are kept.
     var nextReviewMs: UInt64 = 0
     /// Whether other nodes have the partition, and the copy here is only the identity of the next one.
     var isElsewhere = false
@@ -58,6 +60,16 @@ final class Partition {
     var isDamaged = false
     /// When this node may give the reign away again.
     var nextResignMs: UInt64 = 0
+    /// The topic's name, once a configuration of this partition was read.
+    var topic: String?
+    /// Whether the topic is compacted by key, as far as known.
+    var isCompacted = false
+    /// What of the log is compact already.
+    var clean = CleanPart()
+    /// When it may be compacted again after an attempt that failed.
+    var nextCompactionMs: UInt64 = 0
+    /// The epoch in which this copy was begun, with nothing before it; nil when that was not in this run.
+    var copiedIn: LogEpoch?
     /// Requests that wait for the configuration.
     var waiting: Deque<(channel: ChannelID, request: RequestID, message: Message)> = []
 
@@ -117,6 +129,8 @@ final class Primary {
     var isHandingOver = false
     /// When the reign began.
     let reignBeganMs: UInt64
+    /// When a replica was taken out of the configuration last in this reign; 0 for never.
+    var lastDepartureMs: UInt64 = 0
     /// When the next change may be tried, after one that failed.
     var nextChangeMs: UInt64 = 0
     /// The other replicas.

@@ -72,6 +72,7 @@ extension Node {
         partition.generation += 1
         partition.leader = nil
         partition.lastChange = store.apply(.remove(id))
+        partition.copiedIn = nil
         guard livesOn else {
             partition.log = nil
             return forgetIfForeign(id)
@@ -112,7 +113,9 @@ extension Node {
             guard let partition = partitions[order[(nextTickedPartition + step) % order.count]] else { continue }
             switch partition.role {
             case .primary: tickPrimary(partition)
-            case .none: tickFollower(partition)
+            case .none:
+                tickFollower(partition)
+                reviewTopic(asSecondary: partition)
             case .loading, .electing: break
             }
         }

@@ -93,6 +93,11 @@ package struct ReplicaLog: Hashable, Sendable {
         producers.append(batch)
     }
 
+    /// Compaction has taken bytes out of its batches; less than 0 when what is left takes more room.
+    package mutating func shrink(by saved: Int) {
+        bytes = UInt64(clamping: Int64(clamping: bytes) - Int64(saved))
+    }
+
     /// Cuts everything from an offset on: so many bytes of batches. Returns producers of which nothing is remembered any
     /// more, though there may be earlier batches of theirs.
     package mutating func truncate(to offset: Offset, bytes cut: UInt64) -> [UInt64] {

@@ -1,24 +1,5 @@
 import Wire
 
-/// How many bytes may go to replicas that have to catch up: live traffic keeps its latency.
-struct CatchUpBudget {
-    private var bytes = 0
-    private var filledMs: UInt64?
-
-    /// Lets what time has brought in; never more than a second's worth.
-    mutating func refill(nowMs: UInt64, bytesPerSecond: Int) {
-        let passed = min(1_000, nowMs - (filledMs ?? nowMs - min(nowMs, 1_000)))
-        bytes = min(bytesPerSecond, bytes + bytesPerSecond * Int(passed) / 1_000)
-        filledMs = nowMs
-    }
-
-    /// Whether something may be sent.
-    var isOpen: Bool { bytes > 0 }
-
-    /// Something was sent.
-    mutating func spend(_ count: Int) { bytes -= count }
-}
-
 /// The primary ships its log to the secondaries.
 extension Node {
     /// Sends a follower what it lacks, as far as its window allows. `fresh` is the batch just appended, which spares the
@@ -77,11 +58,9 @@ extension Node {
         primary.followers[index].lastSentMs = time.monotonicMs
     }
 
-    /// What the batches themselves do not tell of producers: what retention has taken, to whom begins at the first offset,
-    /// and what compaction has taken.
+    /// What the batches themselves do not tell of producers: what retention has taken, to whom begins at the first offset.
     private func positions(_ log: ReplicaLog, _ batches: [RecordBatch], _ previousEnd: Offset) -> [ProducerPosition] {
-        guard let last = batches.last, !log.producers.isEmpty else { return [] }
-        if batches.contains(where: \.isSparse) { return log.producers.last(below: last.endOffset) }
+        guard !batches.isEmpty, !log.producers.isEmpty else { return [] }
         return previousEnd == log.facts.firstOffset && previousEnd > 0 ? log.producers.last(below: previousEnd) : []
     }
 

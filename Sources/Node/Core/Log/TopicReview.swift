@@ -1,6 +1,6 @@
 import Wire
 
-/// How often a primary asks whether its topic still exists, and how its records are kept. Nodes may die in the middle of
+/// How often a replica asks whether its topic still exists, and how its records are kept. Nodes may die in the middle of
 /// deleting a topic, and configurations change: the topic's own register decides.
 struct TopicReviews {
     /// Topics whose register is being read.
@@ -24,6 +24,37 @@ extension Node {
         start(.read(.quorum), key: TopicRegister.key(primary.configuration.topic), for: .topicReview(topic))
     }
 
+    /// The same for a secondary, less often: all that it has to know is whether the topic is compacted.
+    mutating func reviewTopic(asSecondary partition: Partition) {
+        guard ring != nil, partition.log != nil, time.monotonicMs >= partition.nextReviewMs,
+            operations.count < limits.operationsMax / 2
+        else { return }
+        let topic = partition.id.topic
+        guard topicReviews.begin(topic) else { return }
+        for id in partitions(of: topic) where partitions[id]?.isPrimary == false {
+            partitions[id]?.nextReviewMs = time.monotonicMs + limits.secondaryReviewMs
+        }
+        if let name = partition.topic {
+            start(.read(.quorum), key: TopicRegister.key(name), for: .topicReview(topic))
+        } else {
+            start(
+                .read(.quorum), key: PartitionConfiguration.key(partition.id), for: .partition(partition.id, .learn))
+        }
+    }
+
+    /// A secondary has read the configuration, which has the topic's name.
+    mutating func topicLearned(_ partition: Partition, _ result: OperationResult) {
+        let topic = partition.id.topic
+        topicReviews.end(topic)
+        guard case .read(let accepted?) = result, case .value(let bytes) = accepted.cell.content,
+            let configuration = PartitionConfiguration(bytes)
+        else { return }
+        for id in partitions(of: topic) {
+            partitions[id]?.topic = configuration.topic
+            if partitions[id]?.isPrimary == false { partitions[id]?.nextReviewMs = 0 }
+        }
+    }
+
     /// The topic's register was read. It began after a configuration of the topic was known, so the topic existed before.
     mutating func topicReviewed(_ topic: TopicID, _ result: OperationResult) {
         topicReviews.end(topic)
@@ -37,7 +68,9 @@ extension Node {
         case .tombstone: break
         }
         for id in Array(partitions(of: topic)) {
-            guard let partition = partitions[id], let primary = partition.primary else { continue }
+            guard let partition = partitions[id] else { continue }
+            partition.isCompacted = register?.configuration.cleanup == .compact
+            guard let primary = partition.primary else { continue }
             if let register {
                 retain(partition, register.configuration)
             } else {
@@ -58,7 +91,8 @@ extension Node {
             for: .partition(id, .discard))
     }
 
-    /// Lets go of what is past its time or beyond its bytes. Only what is acknowledged goes, and only here is decided: the
+    /// Lets go of what is past its time or beyond its bytes, unless the topic is compacted: then the newest record of a key
+    /// stays, however old it is. Only what is acknowledged goes, and only here is decided: the
     /// other replicas follow.
     private mutating func retain(_ partition: Partition, _ topic: TopicConfiguration) {
         guard topic.cleanup == .delete, let primary = partition.primary, let facts = partition.log?.facts,
