@@ -354,7 +354,7 @@ TOPIC_INFO = Struct(
     name=Text(), id=U64, configuration=TOPIC_CONFIGURATION, partitions=List(PARTITION_INFO, 1_024))
 BATCH = Struct(
     base_offset=U64, epoch=U32, appended_ms=U64, checksum=U32, producer_id=U64, sequence=U64, count=Int("I", 1), timestamp_ms_max=U64,
-    codec=Int("B", 0, 3), raw_count=Int("I", 0, 4 << 20), payload=Bytes("I", 4 << 20))
+    codec=Int("B", 0, 7), raw_count=Int("I", 0, 5 << 20), payload=Bytes("I", 5 << 20))
 PRODUCER = Struct(producer_id=Int("Q", 1), sequence=U64, count=U32, base_offset=U64, appended_ms=U64)
 HELLO = Struct(
     version_min=U16, version_max=U16, features=U64, purpose=Int("B", 1, 3), cluster_name=Text(), cluster_id=CLUSTER_ID,

@@ -69,6 +69,12 @@ import Wire
                 && node.core.copyKeysPerSecond == core.copyKeysPerSecond
                 && node.core.catchUpBytesPerSecond == core.catchUpBytesPerSecond)
         #expect(node.core.producerAgeMaxMs == core.producerAgeMaxMs)
+        #expect(
+            node.core.compactionBytesPerSecond == core.compactionBytesPerSecond
+                && node.core.compactionBytesMin == core.compactionBytesMin
+                && node.core.compactionDirtyPercent == core.compactionDirtyPercent
+                && node.core.compactionKeyBytesMax == core.compactionKeyBytesMax
+                && node.core.deletionMarkerAgeMs == core.deletionMarkerAgeMs)
         let shell = NodeConfiguration(
             name: "n", clusterName: "c", secret: [], listen: "l", seeds: [], dataDirectory: "/data")
         #expect(node.drainTimeoutMs == shell.drainTimeoutMs && node.clientsLeaveMs == shell.clientsLeaveMs)

@@ -76,13 +76,41 @@ import Wire
         let again = try decoded(encoded(kept))
         #expect(again == kept && again.isIntact && again.isSparse)
         #expect((again.baseOffset, again.endOffset, again.epoch, again.appendedMs) == (1_000, 1_100, 5, 77))
-        #expect(again.producerID == 0)
+        #expect((again.producerID, again.sequence, again.isPurged) == (3, 4, false))
         try again.validate()
         #expect(try again.entries() == (try batch.entries().filter { $0.offset % 7 == 0 }))
         #expect(try again.compacted { $0.offset == 1_001 }.entries().map(\.offset) == [1_001])
         let nothing = try again.compacted { _ in false }
         try nothing.validate()
         #expect(try nothing.entries().isEmpty && nothing.endOffset == 1_100)
+        // What was purged once says so ever after.
+        let purged = try decoded(encoded(try again.compacted(keeping: { $0.offset > 1_050 }, purging: true)))
+        #expect(purged.isPurged && purged.isIntact)
+        #expect(try purged.compacted { $0.offset > 1_060 }.isPurged)
+    }
+
+    @Test func outlinesAreThoseOfTheRecords() throws {
+        let some = records + [Record(key: [1], value: [], timestampMs: 0), Record(key: nil, value: [], timestampMs: 0)]
+        var batch = try RecordBatch(records: some)
+        batch.baseOffset = 10
+        let sparse = try batch.compacted { $0.offset != 11 }
+        for batch in [batch, sparse] {
+            let outlines = try batch.outlines()
+            let entries = try batch.entries()
+            #expect(outlines.map(\.offset) == entries.map(\.offset))
+            #expect(outlines.map(\.key) == entries.map(\.record.key))
+            #expect(outlines.map(\.isMarker) == entries.map { $0.record.key != nil && $0.record.value.isEmpty })
+        }
+    }
+
+    /// The places of the records left may take more than the records gone.
+    @Test func aFullBatchStaysReadableWhenLittleGoes() throws {
+        let record = Record(key: nil, value: [], timestampMs: 0)
+        let many = WireLimits.batchBytesMax / record.encodedCount
+        let full = try RecordBatch(records: Array(repeating: record, count: many))
+        let compacted = try full.compacted { $0.offset != 7 }
+        #expect(Int(compacted.rawCount) > WireLimits.batchBytesMax)
+        #expect(try decoded(encoded(compacted)).entries().count == many - 1)
     }
 
     @Test func placesInASparseBatchGrow() throws {

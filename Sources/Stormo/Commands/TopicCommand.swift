@@ -86,7 +86,12 @@ struct TopicCommand: AsyncParsableCommand {
         @Option(help: "Age at which records may go, as in 7d; 0 keeps them.") var retention: String?
         @Option(help: "Size of a partition above which its oldest records may go, as in 10GiB; 0 for no bound.")
         var retentionBytes: String?
-        @Option(help: "How they go: delete, or compact, which keeps the newest of each key.") var cleanup: String?
+        @Option(
+            help: """
+                How they go: delete, by age and size; or compact, which keeps the newest of each key for ever, whatever the \
+                retention is. There a record with a key and no value deletes its key.
+                """)
+        var cleanup: String?
 
         /// A configuration with what is given; throws for what makes no sense.
         func applied(to configuration: TopicConfiguration) throws -> TopicConfiguration {

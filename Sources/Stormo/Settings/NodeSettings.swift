@@ -122,6 +122,28 @@ enum NodeSettings {
         .node, "topic-review", default: "10s", in: 100...86_400_000,
         "How often primaries let go of records that are past their time, and learn that a topic is kept in another way."
     )
+    /// Speed of compaction.
+    static let compactionBytes = Setting.bytes(
+        .node, "compaction-bytes-per-second", default: "16MiB", in: (64 << 10)...(16 << 30),
+        "Records of compacted topics that the node looks through in a second, so that callers keep their share of the disks."
+    )
+    /// What is worth a pass.
+    static let compactionBytesMin = Setting.bytes(
+        .node, "compaction-bytes-min", default: "1MiB", in: 1...(1 << 40),
+        "How much must have come to a partition of a compacted topic before it is looked through again.")
+    /// What is worth a pass, by share.
+    static let compactionDirty = Setting.integer(
+        .node, "compaction-dirty-percent", default: 50, in: 0...10_000, unit: "per cent",
+        "How much that must be of what was left the last time.")
+    /// Memory of a pass.
+    static let compactionMemory = Setting.bytes(
+        .node, "compaction-memory", default: "64MiB", in: (64 << 10)...(16 << 30),
+        "Memory for the keys of a partition while it is compacted; what has more keys takes several rounds.")
+    /// How long deletion markers stay.
+    static let deletionMarkerAge = Setting.duration(
+        .node, "deletion-marker-age", default: "1d", in: 0...(365 * 86_400_000),
+        "How long a record that deletes its key (no value) stays in a compacted topic at least, so that readers see it."
+    )
     /// How long tombstones stay.
     static let grace = Setting.duration(
         .node, "grace", default: "1d", in: 2_000...(365 * 86_400_000),
@@ -203,6 +225,8 @@ enum NodeSettings {
         watchesMax.definition, hintBytesMax.definition, hintAgeMax.definition, hintsPerSecond.definition,
         repairInterval.definition, repairBytes.definition, copyBytes.definition, copyKeys.definition,
         catchUpBytes.definition, partitionMovesMax.definition, balanceInterval.definition, topicReview.definition,
+        compactionBytes.definition, compactionBytesMin.definition, compactionDirty.definition,
+        compactionMemory.definition, deletionMarkerAge.definition,
         grace.definition,
         operationTimeout.definition, roundTimeout.definition, readHedge.definition, clockDriftMax.definition,
         operationAgeMax.definition, inSyncTimeout.definition, producerAgeMax.definition, probeInterval.definition,

@@ -2,7 +2,9 @@
 public enum Cleanup: UInt8, Sendable, Hashable, CaseIterable {
     /// Old segments are deleted by age and size.
     case delete = 0
-    /// Only the newest record of each key is kept.
+    /// Only the newest record of each key is kept, whatever its age and the size of the topic. A record with a key and an
+    /// empty value deletes its key: it goes too when it is old. Records without a key stay. It takes some time until older
+    /// records are gone; offsets never move.
     case compact = 1
 }
 
@@ -14,9 +16,9 @@ public struct TopicConfiguration: Hashable, Sendable {
     public var replicationFactor: UInt16
     /// How few in-sync replicas still take publishes; 0 for a majority of the replicas.
     public var minInSync: UInt16
-    /// Age at which records may go, in milliseconds; 0 keeps them.
+    /// Age at which records may go, in milliseconds; 0 keeps them. Not for compacted topics.
     public var retentionMs: UInt64
-    /// Bytes of a partition above which its oldest records may go; 0 for no bound.
+    /// Bytes of a partition above which its oldest records may go; 0 for no bound. Not for compacted topics.
     public var retentionBytes: UInt64
     /// How they go.
     public var cleanup: Cleanup

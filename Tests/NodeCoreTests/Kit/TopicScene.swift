@@ -42,28 +42,34 @@ final class TopicScene {
         return cluster.answer(of: number)
     }
 
-    /// A batch of records of these values.
-    func batch(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0) throws -> RecordBatch {
-        try RecordBatch(
-            records: values.map { Record(key: Array("k\($0)".utf8), value: Array($0.utf8), timestampMs: 0) },
-            producerID: producer, sequence: sequence)
+    /// A batch of records of these values; `keyed` ones are of the form "key=value".
+    func batch(
+        _ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0, keyed: Bool = false
+    ) throws -> RecordBatch {
+        let records = values.map { text in
+            let parts = keyed ? text.split(separator: "=", omittingEmptySubsequences: false) : ["k\(text)", text[...]]
+            return Record(key: Array(parts[0].utf8), value: Array(parts[1].utf8), timestampMs: 0)
+        }
+        return try RecordBatch(records: records, producerID: producer, sequence: sequence)
     }
 
     /// What a publish at a node came to.
-    func publish(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0, at node: Int) throws -> Message? {
-        ask(
-            node,
-            .produce(Produce(partition: partition, batch: try batch(values, producer: producer, sequence: sequence))))
+    func publish(
+        _ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0, keyed: Bool = false, at node: Int
+    ) throws -> Message? {
+        let batch = try batch(values, producer: producer, sequence: sequence, keyed: keyed)
+        return ask(node, .produce(Produce(partition: partition, batch: batch)))
     }
 
     /// Publishes at whoever is primary; returns the offset.
     @discardableResult
-    func publish(_ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0) throws -> Offset {
+    func publish(
+        _ values: [String], producer: UInt64 = 0, sequence: UInt64 = 0, keyed: Bool = false
+    ) throws -> Offset {
         for _ in 0..<40 {
             for node in cluster.nodes.indices where cluster.nodes[node] != nil {
-                if case .produced(let answer)? = try publish(values, producer: producer, sequence: sequence, at: node) {
-                    return answer.baseOffset
-                }
+                let answer = try publish(values, producer: producer, sequence: sequence, keyed: keyed, at: node)
+                if case .produced(let answer)? = answer { return answer.baseOffset }
             }
             cluster.run(forMs: 250)
         }

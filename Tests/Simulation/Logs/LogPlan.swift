@@ -34,6 +34,8 @@ struct LogPlan: Sendable {
         let deadlineMs: UInt64
         /// Chance that it leaves out a number, which the log refuses; it begins anew then.
         var skips = 0.0
+        /// The keys of its records; nil for records without one.
+        var keys: RecordKeys?
     }
 
     /// Reads a partition over and over.

@@ -164,15 +164,16 @@ struct PartitionHistory {
                     detail: "a batch \(batch.baseOffset)..<\(batch.endOffset) follows \(next), high watermark \(limit)")
             }
             next = batch.endOffset
-            guard batch.isIntact, let content = try? batch.records(), content.count == Int(batch.count) else {
+            guard batch.isIntact, let content = try? batch.entries(),
+                batch.isSparse || content.count == Int(batch.count)
+            else {
                 return Problem(check: "reading", detail: "the batch at \(batch.baseOffset) does not unpack")
             }
-            for (index, record) in content.enumerated() {
-                guard let label = RecordLabel(record.value) else {
-                    return Problem(
-                        check: "reading", detail: "nobody published the record at \(batch.baseOffset + Offset(index))")
+            for entry in content {
+                guard let label = RecordLabel(entry.record) else {
+                    return Problem(check: "reading", detail: "nobody published the record at \(entry.offset)")
                 }
-                if let problem = saw(label, at: batch.baseOffset + Offset(index)) { return problem }
+                if let problem = saw(label, at: entry.offset) { return problem }
             }
         }
         return nil

@@ -156,6 +156,7 @@ extension Scenario {
         drawReignFaults(&plan, &dice)
         drawLogDamage(&plan)
         drawRetention(&plan)
+        drawCompaction(&plan)
         logs = plan
     }
 }

@@ -111,8 +111,9 @@ extension Simulator {
         var present: [Offset: RecordLabel] = [:]
         var sequences: [UInt64: UInt64] = [:]
         for batch in batches {
-            for (index, record) in ((try? batch.records()) ?? []).enumerated() {
-                present[batch.baseOffset + Offset(index)] = RecordLabel(record.value)
+            for entry in (try? batch.entries()) ?? [] { present[entry.offset] = RecordLabel(entry.record) }
+            if batch.isSparse, topic?.cleanup != .compact {
+                fail("compaction", "\(id) has lost records at \(batch.baseOffset), and is not compacted")
             }
             guard batch.producerID != 0 else { continue }
             let expected = sequences[batch.producerID] ?? (first == 0 ? 0 : batch.sequence)
@@ -124,7 +125,10 @@ extension Simulator {
             }
             sequences[batch.producerID] = batch.sequence + UInt64(batch.count)
         }
-        for (offset, label) in logs.histories[partition].known where offset >= first && present[offset] != label {
+        let known = logs.histories[partition].known
+        let newest = newestOffsets(known + present.map { ($0.key, $0.value) })
+        for (offset, label) in known where offset >= first && present[offset] != label {
+            if topic?.cleanup == .compact, present[offset] == nil, mayBeGone(label, at: offset, newest) { continue }
             fail(
                 "lost",
                 "\(id) had record \(label) at \(offset), and has \(present[offset].map { "\($0)" } ?? "nothing")")
@@ -134,7 +138,7 @@ extension Simulator {
         }
     }
 
-    /// All replicas become equal, and members of the in-sync set.
+    /// All replicas become equal, but for what compaction has taken, and members of the in-sync set.
     func logsBecomeWhole() {
         guard scenario.logs != nil else { return }
         let beganMs = cluster.nowMs
@@ -179,7 +183,10 @@ extension Simulator {
                 first = (node, facts, batches)
                 continue
             }
-            if known.batches != batches || known.facts.firstOffset != facts.firstOffset {
+            if let problem = difference(known.batches, batches) {
+                return "\(id) at n\(known.node) and n\(node): \(problem)"
+            }
+            if known.facts.firstOffset != facts.firstOffset {
                 func text(_ facts: LogFacts, _ batches: [RecordBatch]) -> String {
                     "\(batches.count) batches of \(facts.firstOffset)..<\(batches.last?.endOffset ?? facts.firstOffset)"
                 }

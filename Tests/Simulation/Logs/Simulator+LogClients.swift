@@ -153,9 +153,7 @@ extension Simulator {
         let records = (0..<logs.batches[number].count).map { place in
             let filler = plan.bytesMax == 0 ? 0 : (number * 7 + place) % plan.bytesMax
             return Record(
-                key: nil,
-                value: RecordLabel(batch: number, place: place).bytes + Array(repeating: 0x78, count: filler),
-                timestampMs: cluster.wallMs)
+                RecordLabel(batch: number, place: place), keys: plan.keys, filler: filler, timestampMs: cluster.wallMs)
         }
         return try? RecordBatch(
             records: records, producerID: logs.producers[index].producerID, sequence: logs.producers[index].sequence)

@@ -1,0 +1,112 @@
+import NodeCore
+import Wire
+
+/// Which keys the records of a producer have.
+struct RecordKeys: Sendable {
+    /// How many there are.
+    let count: Int
+    /// Share of the records that delete their key.
+    let markers: Double
+
+    /// The key of a record, and whether it deletes it: the same whenever the record is made.
+    func key(of label: RecordLabel) -> (key: Int, isMarker: Bool) {
+        var dice = Dice(seed: UInt64(label.batch), Scenario.compactionDice, UInt64(label.place))
+        return (dice.pick(0...count - 1), dice.chance(markers))
+    }
+}
+
+extension Record {
+    private static let label = "label"
+
+    /// A record with a label, which one that deletes its key has in a header.
+    init(_ label: RecordLabel, keys: RecordKeys?, filler: Int, timestampMs: UInt64) {
+        let value = label.bytes + Array(repeating: 0x78, count: filler)
+        guard let keys else {
+            self.init(key: nil, value: value, timestampMs: timestampMs)
+            return
+        }
+        let (key, isMarker) = keys.key(of: label)
+        self.init(
+            key: Array("k\(key)".utf8), value: isMarker ? [] : value,
+            headers: isMarker ? [Header(name: Self.label, value: label.bytes)] : [], timestampMs: timestampMs)
+    }
+
+    fileprivate var labelBytes: [UInt8] { headers.first { $0.name == Self.label }?.value ?? value }
+}
+
+extension RecordLabel {
+    /// The label of a record; nil for one that nobody wrote.
+    init?(_ record: Record) { self.init(record.labelBytes) }
+}
+
+extension Scenario {
+    static let compactionDice: UInt64 = 10
+
+    /// Some topics are compacted, in passes that follow on each other and do little at a time.
+    mutating func drawCompaction(_ plan: inout LogPlan) {
+        var dice = Dice(seed: seed, Self.compactionDice)
+        guard dice.chance(0.3) else { return }
+        limits.compactionLookMs = dice.pick(10...100)
+        limits.compactionBytesMin = dice.pick(1...400)
+        limits.compactionDirtyPercent = dice.pick(0...60)
+        limits.compactionSliceBytes = dice.pick([(1, weight: 1), (500, weight: 1), (1 << 20, weight: 2)]) ?? 1
+        limits.compactionKeyBytesMax = dice.pick([(1, weight: 1), (64 << 20, weight: 3)]) ?? 1
+        limits.deletionMarkerAgeMs = dice.pick(20...1_500)
+        limits.topicReviewMs = dice.pick(20...100)
+        for topic in plan.topics.indices { plan.topics[topic].configuration.cleanup = .compact }
+        let keys = RecordKeys(count: dice.pick(1...5), markers: dice.chance(0.7) ? dice.pick(0...0.4) : 0)
+        for producer in plan.producers.indices { plan.producers[producer].keys = keys }
+    }
+}
+
+/// What compaction may take, and what not.
+extension Simulator {
+    /// The key of a record and whether it deletes it; nil for one without.
+    private func key(of label: RecordLabel) -> (key: Int, isMarker: Bool)? {
+        logs.producers[logs.batches[label.batch].producer].plan.keys?.key(of: label)
+    }
+
+    /// Where the newest record of each key is.
+    func newestOffsets(_ records: [(offset: Offset, label: RecordLabel)]) -> [Int: Offset] {
+        var newest: [Int: Offset] = [:]
+        for (offset, label) in records {
+            if let (key, _) = key(of: label) { newest[key] = max(newest[key] ?? 0, offset) }
+        }
+        return newest
+    }
+
+    /// Whether a record may have been taken: there is a newer one of its key, or it says that the key is deleted.
+    func mayBeGone(_ label: RecordLabel, at offset: Offset, _ newest: [Int: Offset]) -> Bool {
+        guard let (key, isMarker) = key(of: label) else { return false }
+        return isMarker || offset < newest[key] ?? 0
+    }
+
+    /// In what two copies differ, beside what compaction has taken in one of them; nil for nothing. The newest record of a
+    /// key is the same in both, where it does not say that the key is deleted: one that was deleted does not come back.
+    func difference(_ one: [RecordBatch], _ other: [RecordBatch]) -> String? {
+        guard one.count == other.count else { return "\(one.count) and \(other.count) batches" }
+        for (a, b) in zip(one, other) {
+            let isSame =
+                a.isSparse || b.isSparse
+                ? (a.baseOffset, a.endOffset, a.epoch, a.appendedMs) == (
+                    b.baseOffset, b.endOffset, b.epoch, b.appendedMs
+                )
+                    && (a.producerID, a.sequence) == (b.producerID, b.sequence) : a == b
+            if !isSame {
+                return "batch \(a.baseOffset)..<\(a.endOffset) of epoch \(a.epoch) and "
+                    + "\(b.baseOffset)..<\(b.endOffset) of epoch \(b.epoch)"
+            }
+        }
+        let (left, right) = (living(one), living(other))
+        return left == right ? nil : "the newest records of keys are \(left) and \(right)"
+    }
+
+    private func living(_ batches: [RecordBatch]) -> [Int: Offset] {
+        var newest: [Int: (offset: Offset, isMarker: Bool)] = [:]
+        for entry in batches.flatMap({ (try? $0.entries()) ?? [] }) {
+            guard let label = RecordLabel(entry.record), let (key, isMarker) = key(of: label) else { continue }
+            newest[key] = (entry.offset, isMarker)
+        }
+        return newest.filter { !$0.value.isMarker }.mapValues(\.offset)
+    }
+}
