@@ -59,6 +59,15 @@ extension Scenario {
     }
 }
 
+extension RecordBatch {
+    /// Whether two batches are the same one, but for what compaction has taken in one of them.
+    func isSame(as other: RecordBatch) -> Bool {
+        guard isSparse || other.isSparse else { return self == other }
+        return (baseOffset, count, epoch, appendedMs) == (other.baseOffset, other.count, other.epoch, other.appendedMs)
+            && (producerID, sequence) == (other.producerID, other.sequence)
+    }
+}
+
 /// What compaction may take, and what not.
 extension Simulator {
     /// The key of a record and whether it deletes it; nil for one without.
@@ -85,17 +94,9 @@ extension Simulator {
     /// key is the same in both, where it does not say that the key is deleted: one that was deleted does not come back.
     func difference(_ one: [RecordBatch], _ other: [RecordBatch]) -> String? {
         guard one.count == other.count else { return "\(one.count) and \(other.count) batches" }
-        for (a, b) in zip(one, other) {
-            let isSame =
-                a.isSparse || b.isSparse
-                ? (a.baseOffset, a.endOffset, a.epoch, a.appendedMs) == (
-                    b.baseOffset, b.endOffset, b.epoch, b.appendedMs
-                )
-                    && (a.producerID, a.sequence) == (b.producerID, b.sequence) : a == b
-            if !isSame {
-                return "batch \(a.baseOffset)..<\(a.endOffset) of epoch \(a.epoch) and "
-                    + "\(b.baseOffset)..<\(b.endOffset) of epoch \(b.epoch)"
-            }
+        for (a, b) in zip(one, other) where !a.isSame(as: b) {
+            return "batch \(a.baseOffset)..<\(a.endOffset) of epoch \(a.epoch) and "
+                + "\(b.baseOffset)..<\(b.endOffset) of epoch \(b.epoch)"
         }
         let (left, right) = (living(one), living(other))
         return left == right ? nil : "the newest records of keys are \(left) and \(right)"

@@ -98,7 +98,7 @@ struct CommittedRecordsAreHeld: Invariant {
         var index = 0
         for batch in wanted where batch.baseOffset >= first {
             while index < log.count, log[index].baseOffset < batch.baseOffset { index += 1 }
-            guard index < log.count, log[index] == batch else {
+            guard index < log.count, log[index].isSame(as: batch) else {
                 let other = index < log.count ? "has \(text(log[index]))" : "ends"
                 return "the committed \(text(batch)) is missing: the log \(other)"
             }
