@@ -46,15 +46,17 @@ extension Scenario {
     mutating func drawCompaction(_ plan: inout LogPlan) {
         var dice = Dice(seed: seed, Self.compactionDice)
         guard dice.chance(0.3) else { return }
-        limits.compactionLookMs = dice.pick(10...100)
-        limits.compactionBytesMin = dice.pick(1...400)
-        limits.compactionDirtyPercent = dice.pick(0...60)
+        limits.compactionLookMs = dice.pick(10...40)
+        limits.compactionBytesMin = dice.pick(1...200)
+        limits.compactionDirtyPercent = dice.chance(0.5) ? 0 : dice.pick(0...60)
         limits.compactionSliceBytes = dice.pick([(1, weight: 1), (500, weight: 1), (1 << 20, weight: 2)]) ?? 1
         limits.compactionKeyBytesMax = dice.pick([(1, weight: 1), (64 << 20, weight: 3)]) ?? 1
         limits.deletionMarkerAgeMs = dice.pick(20...1_500)
         limits.topicReviewMs = dice.pick(20...100)
         for topic in plan.topics.indices { plan.topics[topic].configuration.cleanup = .compact }
-        let keys = RecordKeys(count: dice.pick(1...5), markers: dice.chance(0.7) ? dice.pick(0...0.4) : 0)
+        // Of many keys most are published once more or not at all: what was lost of them stays lost.
+        let count = dice.chance(0.3) ? dice.pick(1...5) : dice.pick(10...60)
+        let keys = RecordKeys(count: count, markers: dice.chance(0.7) ? dice.pick(0...0.4) : 0)
         for producer in plan.producers.indices { plan.producers[producer].keys = keys }
     }
 }
