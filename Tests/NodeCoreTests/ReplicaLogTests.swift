@@ -71,4 +71,16 @@ import Wire
         log.append(try batch(4, 5))
         #expect(log.epoch(at: 4) == 5)
     }
+
+    /// Only an unclean election cuts there: a later reign must not take what comes in its place for acknowledged.
+    @Test func whatIsCutBelowTheHighWatermarkIsNoMoreAcknowledged() throws {
+        var log = try log()
+        log.facts.highWatermark = 5
+        _ = log.truncate(to: 6, bytes: 0)
+        #expect(log.facts.highWatermark == 5)
+        _ = log.truncate(to: 2, bytes: 0)
+        #expect(log.facts.highWatermark == 2)
+        log.append(try batch(2, 5, count: 4))
+        #expect(log.facts.highWatermark == 2)
+    }
 }
