@@ -177,7 +177,7 @@ import Wire
         scene.cluster.restart(away)
         try until(scene, ["1:b=1"], at: [primary])
         // The others keep theirs for when they are primary.
-        #expect(try content(scene, away) == ["1:b=1", "2:a="])
+        try until(scene, ["1:b=1", "2:a="], at: [away])
         #expect(try scene.publish(["b=2"], keyed: true) == 3)
         try until(scene, ["3:b=2"], at: [primary])
     }

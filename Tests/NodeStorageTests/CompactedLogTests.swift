@@ -57,7 +57,8 @@ import Wire
         test.settle()
         // The background must be at rest: a copy of files that change is no state that a crash could leave.
         test.until { test.engine.frozen.isEmpty }
-        let crashed = try TestEngine(try directory.copy())
+        let copy = try directory.copy()
+        let crashed = try TestEngine(copy)
         try expect(crashed, expected, "after a crash before anything is written")
         #expect(crashed.engine.recoveredLogs().first?.bytes == bytes(expected))
         try crashed.engine.close()

@@ -55,7 +55,7 @@ extension Scenario {
         limits.topicReviewMs = dice.pick(20...100)
         for topic in plan.topics.indices { plan.topics[topic].configuration.cleanup = .compact }
         // Of many keys most are published once more or not at all: what was lost of them stays lost.
-        let count = dice.chance(0.3) ? dice.pick(1...5) : dice.pick(10...60)
+        let count = dice.chance(0.3) ? dice.pick(1...5) : dice.pick(20...300)
         let keys = RecordKeys(count: count, markers: dice.chance(0.7) ? dice.pick(0...0.4) : 0)
         for producer in plan.producers.indices { plan.producers[producer].keys = keys }
     }
