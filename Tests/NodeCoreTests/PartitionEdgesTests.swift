@@ -116,4 +116,30 @@ import Wire
         lone.message(from: NodeID(2), append(0, [try batch(0), try batch(1)]))
         #expect(lone.store.allBatches(partition).count == 2)
     }
+
+    /// Of a former reign, and never committed: the new primary has let go of what was, up to the middle of it.
+    @Test func aBatchAcrossThePrimarysFirstOffsetIsCut() throws {
+        let partition = PartitionID(topic: TopicID(1), index: 0)
+        func batch(_ base: Offset, epoch: LogEpoch, count: Int) throws -> RecordBatch {
+            var batch = try RecordBatch(
+                records: (0..<count).map { Record(key: nil, value: [UInt8($0)], timestampMs: 0) })
+            batch.baseOffset = base
+            batch.epoch = epoch
+            return batch
+        }
+        func append(_ previousEnd: Offset, epoch: LogEpoch, first: Offset, _ batches: [RecordBatch]) -> Message {
+            .append(
+                Append(
+                    partition: partition, epoch: epoch, previousEnd: previousEnd, previousEpoch: 0,
+                    highWatermark: first, firstOffset: first, batches: batches))
+        }
+        var lone = LoneNode()
+        let former = [try batch(0, epoch: 1, count: 2), try batch(2, epoch: 1, count: 3)]
+        lone.message(from: NodeID(2), append(0, epoch: 1, first: 0, former))
+        #expect(lone.store.allBatches(partition).count == 2)
+        lone.message(from: NodeID(3), append(4, epoch: 2, first: 4, []))
+        #expect(lone.store.allBatches(partition).isEmpty)
+        lone.message(from: NodeID(3), append(4, epoch: 2, first: 4, [try batch(4, epoch: 2, count: 1)]))
+        #expect(lone.store.allBatches(partition).map(\.baseOffset) == [4])
+    }
 }

@@ -42,7 +42,7 @@ package final class MemoryStore: NodeStore {
                     if let place { logs[id]?.batches[place] = batch }
                 }
             case .truncate(let id, let from):
-                logs[id]?.batches.removeAll { $0.baseOffset >= from }
+                logs[id]?.batches.removeAll { $0.endOffset > from }
                 _ = logs[id]?.producers.truncate(to: from)
             case .log(let id, let facts):
                 logs[id, default: Log(facts: facts)].facts = facts

@@ -43,8 +43,10 @@ extension Node {
                 cut(partition, at: log.facts.highWatermark, for: append)
             }
         }
-        trim(partition, to: append.firstOffset)
-        if Mutation.secondaryTrims.isOn, let log = partition.log { trim(partition, to: log.facts.highWatermark) }
+        trim(partition, to: append.firstOffset, for: append)
+        if Mutation.secondaryTrims.isOn, let log = partition.log {
+            trim(partition, to: log.facts.highWatermark, for: append)
+        }
         if let damaged = append.batches.first(where: { !$0.isIntact }) {
             counters.batchesRefused += 1
             return note(
@@ -119,10 +121,22 @@ extension Node {
     }
 
     /// Takes over what retention has left: what the primary has not any more was acknowledged long ago.
-    private mutating func trim(_ partition: Partition, to first: Offset) {
+    private mutating func trim(_ partition: Partition, to first: Offset, for append: Append) {
         guard let log = partition.log, first > log.facts.firstOffset else { return }
+        // The primary's first offset is where one of its batches begins or its log ends: a batch across it is another
+        // one's and was never committed, and what stands behind it neither.
+        if first < log.end, !isStartOfBatch(first, partition.id, log.end) { cut(partition, at: first, for: append) }
         partition.log?.trim(to: first, bytes: bytes(of: partition.id, from: log.facts.firstOffset, limit: first))
         apply(.log(partition.id, partition.log?.facts), to: partition)
+    }
+
+    private mutating func isStartOfBatch(_ offset: Offset, _ id: PartitionID, _ end: Offset) -> Bool {
+        do throws(StoreError) { return try store.find(.holding(offset), in: id, limit: end)?.base == offset } catch {
+            counters.storeErrors += 1
+            note(.error, "\(identity.name) cannot look into partition \(id): \(error)")
+            // Nothing is cut on a doubt.
+            return true
+        }
     }
 
     /// Cuts what this log has and the primary's has not.
