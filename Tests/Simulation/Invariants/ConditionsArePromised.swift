@@ -7,12 +7,16 @@ struct ConditionsArePromised: Invariant {
 
     /// Those that were looked at. What is sent again later, for a read or as a hint, is no proposal any more.
     private var proposed: Set<Ballot> = []
+    /// Since when anybody looks, in milliseconds since 1970: what was proposed before comes again for reads too.
+    private var sinceMs: UInt64?
 
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
+        let sinceMs = sinceMs ?? cluster.wallMs
+        self.sinceMs = sinceMs
         guard case .sent(let node, _, .accept(let accept)) = event, accept.ballot.node == node.nodeID,
             accept.cell.base != nil, accept.cell.version == accept.ballot, !accept.key.isLocal,
-            proposed.insert(accept.ballot).inserted,
-            let ring = cluster.virtualNodes[node].node?.ring, !isKnown(accept, to: node, cluster)
+            accept.ballot.time.milliseconds >= sinceMs, proposed.insert(accept.ballot).inserted,
+            let ring = cluster.virtualNodes[node].node?.ring
         else { return nil }
         let token = accept.key.token
         var sets = [(nodes: ring.replicas(of: token), quorum: ring.quorum)]
@@ -31,12 +35,5 @@ struct ConditionsArePromised: Invariant {
             }
         }
         return nil
-    }
-
-    /// Whether another node has accepted it already: what was proposed before anybody looked comes again for reads.
-    private func isKnown(_ accept: Accept, to node: Int, _ cluster: VirtualCluster) -> Bool {
-        cluster.virtualNodes.indices.contains {
-            $0 != node && cluster.virtualNodes[$0].store.registers[accept.key]?.accepted?.ballot == accept.ballot
-        }
     }
 }
