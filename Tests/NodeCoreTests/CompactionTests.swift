@@ -12,6 +12,7 @@ import Wire
         limits.compactionLookMs = 100
         limits.compactionSliceBytes = 1
         limits.topicReviewMs = 500
+        limits.secondaryReviewMs = 500
         limits.deletionMarkerAgeMs = 60_000
         return limits
     }()

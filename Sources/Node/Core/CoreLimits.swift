@@ -158,6 +158,8 @@ package struct CoreLimits: Sendable {
     /// Bytes of batches that a node ships in a second to replicas outside the in-sync set, so that live traffic keeps its
     /// latency.
     package var catchUpBytesPerSecond = 64 << 20
+    /// How often secondaries look whether their topic is compacted, in milliseconds.
+    package var secondaryReviewMs: UInt64 = 60_000
     /// Bytes of batches that compaction by key reads in a second, so that live traffic keeps its latency.
     package var compactionBytesPerSecond = 16 << 20
     /// Bytes of batches, and of their records when unpacked, that compaction works on in one tick, or one batch: nobody
@@ -193,9 +195,6 @@ package struct CoreLimits: Sendable {
     var resolveAgeMaxMs: UInt64 {
         graceMs > operationAgeMaxMs + clockDriftMaxMs ? graceMs - operationAgeMaxMs - clockDriftMaxMs : 0
     }
-
-    /// How often secondaries look whether their topic is compacted, in milliseconds.
-    var secondaryReviewMs: UInt64 { 6 * topicReviewMs }
 
     /// How long a node that has lost its state waits before it asks the others, in milliseconds: no operation may count an
     /// answer from before the loss any more. Operations end by their timeout; as much again is for clocks that run unevenly.

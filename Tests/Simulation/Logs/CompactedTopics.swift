@@ -53,11 +53,17 @@ extension Scenario {
         limits.compactionKeyBytesMax = dice.pick([(1, weight: 1), (64 << 20, weight: 3)]) ?? 1
         limits.deletionMarkerAgeMs = dice.pick(20...1_500)
         limits.topicReviewMs = dice.pick(20...100)
+        limits.secondaryReviewMs = dice.pick(20...300)
         for topic in plan.topics.indices { plan.topics[topic].configuration.cleanup = .compact }
         // Of many keys most are published once more or not at all: what was lost of them stays lost.
         let count = dice.chance(0.3) ? dice.pick(1...5) : dice.pick(20...300)
         let keys = RecordKeys(count: count, markers: dice.chance(0.7) ? dice.pick(0...0.4) : 0)
-        for producer in plan.producers.indices { plan.producers[producer].keys = keys }
+        // What is sent again until it is answered makes good whatever a record cut off has superseded.
+        let areNumbered = dice.chance(0.5)
+        for producer in plan.producers.indices {
+            plan.producers[producer].keys = keys
+            if !areNumbered { plan.producers[producer].isNumbered = false }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ struct LogPlan: Sendable {
         /// Which partition, counted over all topics.
         let partition: Int
         /// Whether it numbers its batches, and sends one again until it is answered.
-        let isNumbered: Bool
+        var isNumbered: Bool
         let batches: Int
         let recordsMax: Int
         /// Bytes of a record's value beside its label.

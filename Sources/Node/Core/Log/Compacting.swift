@@ -241,7 +241,9 @@ extension Node {
     /// primary in this epoch, and has been its secondary since, may not: the primary lets no marker go that one of its
     /// secondaries has not.
     func mayLackMarkers(_ partition: Partition, _ fresh: ArraySlice<RecordBatch>, epoch: LogEpoch) -> Bool {
-        guard let log = partition.log, log.end > log.facts.firstOffset, partition.copiedIn != epoch else { return false }
+        guard let log = partition.log, log.end > log.facts.firstOffset, partition.copiedIn != epoch else {
+            return false
+        }
         return fresh.contains(where: \.isPurged)
     }
 }

@@ -52,7 +52,7 @@ final class Partition {
     var leaderlessSinceMs: UInt64?
     /// When the configuration may be read again.
     var nextLoadMs: UInt64 = 0
-    /// When the topic is looked at again: whether it still exists, and how its records are kept.
+    /// When the topic is looked at again: whether it still exists, and how its records are kept. For primaries.
     var nextReviewMs: UInt64 = 0
     /// Whether other nodes have the partition, and the copy here is only the identity of the next one.
     var isElsewhere = false
@@ -62,6 +62,8 @@ final class Partition {
     var nextResignMs: UInt64 = 0
     /// The topic's name, once a configuration of this partition was read.
     var topic: String?
+    /// When a secondary looks at the topic again; nil before it was one.
+    var nextSecondaryReviewMs: UInt64?
     /// Whether the topic is compacted by key, as far as known.
     var isCompacted = false
     /// What of the log is compact already.

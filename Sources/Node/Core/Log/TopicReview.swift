@@ -26,14 +26,18 @@ extension Node {
 
     /// The same for a secondary, less often: all that it has to know is whether the topic is compacted.
     mutating func reviewTopic(asSecondary partition: Partition) {
-        guard ring != nil, partition.log != nil, time.monotonicMs >= partition.nextReviewMs,
+        let nextMs = time.monotonicMs + limits.secondaryReviewMs
+        guard let dueMs = partition.nextSecondaryReviewMs else {
+            // There is time: the first records are not worth a pass.
+            partition.nextSecondaryReviewMs = nextMs
+            return
+        }
+        guard ring != nil, partition.log != nil, time.monotonicMs >= dueMs,
             operations.count < limits.operationsMax / 2
         else { return }
         let topic = partition.id.topic
         guard topicReviews.begin(topic) else { return }
-        for id in partitions(of: topic) where partitions[id]?.isPrimary == false {
-            partitions[id]?.nextReviewMs = time.monotonicMs + limits.secondaryReviewMs
-        }
+        for id in partitions(of: topic) { partitions[id]?.nextSecondaryReviewMs = nextMs }
         if let name = partition.topic {
             start(.read(.quorum), key: TopicRegister.key(name), for: .topicReview(topic))
         } else {
@@ -51,7 +55,7 @@ extension Node {
         else { return }
         for id in partitions(of: topic) {
             partitions[id]?.topic = configuration.topic
-            if partitions[id]?.isPrimary == false { partitions[id]?.nextReviewMs = 0 }
+            partitions[id]?.nextSecondaryReviewMs = time.monotonicMs
         }
     }
 
