@@ -22,8 +22,9 @@ extension Simulator {
                 else { return true }
                 return configuration.inSync.contains { member in
                     let index = Int(member.node.rawValue) - 1
-                    return index != node
-                        && cluster.virtualNodes[index].store.durableLog(partition)?.facts.logID == member.logID
+                    let store = cluster.virtualNodes[index].store
+                    return index != node && store.durableLog(partition)?.facts.logID == member.logID
+                        && store.logFacts(partition)?.logID == member.logID
                 }
             }
         }

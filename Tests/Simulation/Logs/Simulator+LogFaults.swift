@@ -68,7 +68,9 @@ extension Simulator {
         let others = configuration.inSync.compactMap { member -> [RecordBatch]? in
             guard member.node.index != node,
                 let log = cluster.virtualNodes[member.node.index].store.durableLog(id),
-                log.facts.logID == member.logID
+                log.facts.logID == member.logID,
+                // What is being given up counts no more.
+                cluster.virtualNodes[member.node.index].store.logFacts(id)?.logID == member.logID
             else { return nil }
             return log.batches
         }

@@ -125,17 +125,22 @@ extension Node {
         guard let log = partition.log, first > log.facts.firstOffset else { return }
         // The primary's first offset is where one of its batches begins or its log ends: a batch across it is another
         // one's and was never committed, and what stands behind it neither.
-        if first < log.end, !isStartOfBatch(first, partition.id, log.end) { cut(partition, at: first, for: append) }
+        if first < log.end, let base = startOfBatch(across: first, partition.id, log.end) {
+            cut(partition, at: base, for: append)
+        }
         partition.log?.trim(to: first, bytes: bytes(of: partition.id, from: log.facts.firstOffset, limit: first))
         apply(.log(partition.id, partition.log?.facts), to: partition)
     }
 
-    private mutating func isStartOfBatch(_ offset: Offset, _ id: PartitionID, _ end: Offset) -> Bool {
-        do throws(StoreError) { return try store.find(.holding(offset), in: id, limit: end)?.base == offset } catch {
+    /// Where the batch begins that has records before an offset and behind it; nil when there is none.
+    private mutating func startOfBatch(across offset: Offset, _ id: PartitionID, _ end: Offset) -> Offset? {
+        do throws(StoreError) {
+            return try store.find(.holding(offset), in: id, limit: end).flatMap { $0.base < offset ? $0.base : nil }
+        } catch {
             counters.storeErrors += 1
             note(.error, "\(identity.name) cannot look into partition \(id): \(error)")
             // Nothing is cut on a doubt.
-            return true
+            return nil
         }
     }
 
