@@ -201,6 +201,8 @@ import Wire
                 _ = try await long.next()
             }
         }
+        await cluster.stop()
+        // Nobody is there any more to refuse it: it waits until the client ends.
         let client = StormoClient(
             configuration: ClientConfiguration(
                 seeds: [cluster.nodes[0].address], clusterName: "test", secret: Array("secret".utf8), role: .tool,
@@ -213,6 +215,5 @@ import Wire
         running.cancel()
         _ = try await running.value
         await #expect(throws: ClientError.closed) { try await watching.value }
-        await cluster.stop()
     }
 }

@@ -92,10 +92,23 @@ extension Simulator {
         return newest
     }
 
-    /// Whether a record may have been taken: there is a newer one of its key, or it says that the key is deleted.
+    /// Whether a record may have been taken: there is a newer one of its key, or it says that the key is deleted. A deletion
+    /// of which nobody was told may have been kept, and be gone itself before anybody has read it.
     func mayBeGone(_ label: RecordLabel, at offset: Offset, _ newest: [Int: Offset]) -> Bool {
         guard let (key, isMarker) = key(of: label) else { return false }
-        return isMarker || offset < newest[key] ?? 0
+        return isMarker || offset < newest[key] ?? 0 || mayHaveBeenDeleted(key, in: label)
+    }
+
+    private func mayHaveBeenDeleted(_ key: Int, in label: RecordLabel) -> Bool {
+        let partition = logs.batches[label.batch].partition
+        return logs.batches.contains { batch in
+            guard batch.outcome == .unknown, batch.partition == partition,
+                let keys = logs.producers[batch.producer].plan.keys
+            else { return false }
+            return (0..<batch.count).contains { place in
+                keys.key(of: RecordLabel(batch: batch.number, place: place)) == (key, true)
+            }
+        }
     }
 
     /// In what two copies differ, beside what compaction has taken in one of them; nil for nothing. The newest record of a
