@@ -103,6 +103,23 @@ import Wire
         #expect(scene.find(.earliest)?.offset ?? 0 > 20)
     }
 
+    /// The same where nothing at all is left: no batch goes with which the producers would.
+    @Test func aReplicaThatMissedAllThatIsGoneKnowsItsProducers() throws {
+        let scene = try TopicScene(TopicConfiguration(partitions: 1, retentionMs: 20_000))
+        try scene.publish(["a"], producer: 7, sequence: 0)
+        let primary = try #require(scene.primary)
+        let away = (primary + 1) % 3
+        scene.cluster.crash(away)
+        scene.cluster.announce(away, .dead)
+        try scene.publish(["b"], producer: 8, sequence: 0)
+        func log(_ node: Int) -> RecoveredLog? { scene.cluster.stores[node].recoveredLogs().first }
+        #expect(scene.cluster.run(forMs: 60_000) { log(primary)?.facts.firstOffset == 2 })
+        scene.cluster.restart(away)
+        #expect(
+            scene.cluster.run(forMs: 10_000) { log(away)?.facts.firstOffset == 2 }, "\(scene.cluster.notes.suffix(8))")
+        #expect(scene.cluster.run(forMs: 1_000) { log(away)?.producers.all.map(\.producerID) == [7, 8] })
+    }
+
     /// A replica that was away while everything that it had went past its time begins where the others are.
     @Test func aReplicaThatMissedWhatIsGoneBeginsBehindIt() throws {
         let scene = try TopicScene(TopicConfiguration(partitions: 1, retentionMs: 20_000))

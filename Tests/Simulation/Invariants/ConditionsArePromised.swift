@@ -16,7 +16,9 @@ struct ConditionsArePromised: Invariant {
         guard case .sent(let node, _, .accept(let accept)) = event, accept.ballot.node == node.nodeID,
             accept.cell.base != nil, accept.cell.version == accept.ballot, !accept.key.isLocal,
             accept.ballot.time.milliseconds >= sinceMs, proposed.insert(accept.ballot).inserted,
-            let ring = cluster.virtualNodes[node].node?.ring
+            let ring = cluster.virtualNodes[node].node?.ring,
+            // What is on its own disk already was proposed before, perhaps to itself alone.
+            cluster.virtualNodes[node].store.durableRegister(accept.key).accepted?.ballot != accept.ballot
         else { return nil }
         let token = accept.key.token
         var sets = [(nodes: ring.replicas(of: token), quorum: ring.quorum)]

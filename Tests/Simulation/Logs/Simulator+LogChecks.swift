@@ -24,7 +24,7 @@ extension Simulator {
                     let index = Int(member.node.rawValue) - 1
                     let store = cluster.virtualNodes[index].store
                     return index != node && store.durableLog(partition)?.facts.logID == member.logID
-                        && store.logFacts(partition)?.logID == member.logID
+                        && store.logFacts(partition)?.logID == member.logID && store.damagedCount(partition) == 0
                 }
             }
         }

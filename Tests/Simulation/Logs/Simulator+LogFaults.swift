@@ -64,15 +64,18 @@ extension Simulator {
     /// that may be in force has it too. Where one copy is enough for an acknowledgement, its damage is a loss.
     private func damageBatch(_ fault: LogFault, of node: Int) {
         let id = logs.partitions[fault.partition]
-        guard canLose(node), canLoseLogs(node), let configuration = configuration(of: fault.partition) else { return }
-        let others = configuration.inSync.compactMap { member -> [RecordBatch]? in
-            guard member.node.index != node,
-                let log = cluster.virtualNodes[member.node.index].store.durableLog(id),
-                log.facts.logID == member.logID,
-                // What is being given up counts no more.
-                cluster.virtualNodes[member.node.index].store.logFacts(id)?.logID == member.logID
-            else { return nil }
-            return log.batches
+        guard canLose(node), canLoseLogs(node), let configuration = configuration(of: fault.partition),
+            configuration.minInSync >= 2
+        else { return }
+        var others: [[RecordBatch]] = []
+        for member in configuration.inSync where member.node.index != node {
+            let store = cluster.virtualNodes[member.node.index].store
+            // What is being given up counts no more, and a copy with a damaged batch is given up with all others. Any of
+            // them may be who stays in the set.
+            guard let log = store.durableLog(id), log.facts.logID == member.logID,
+                store.logFacts(id)?.logID == member.logID, store.damagedCount(id) == 0
+            else { return }
+            others.append(log.batches)
         }
         let store = cluster.virtualNodes[node].store
         let batches = (store.durableLog(id)?.batches ?? []).filter { batch in

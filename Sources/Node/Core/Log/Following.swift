@@ -128,7 +128,7 @@ extension Node {
         if first < log.end, let base = startOfBatch(across: first, partition.id, log.end) {
             cut(partition, at: base, for: append)
         }
-        partition.log?.trim(to: first, bytes: bytes(of: partition.id, from: log.facts.firstOffset, limit: first))
+        partition.trimmed(to: first, bytes: bytes(of: partition.id, from: log.facts.firstOffset, limit: first))
         apply(.log(partition.id, partition.log?.facts), to: partition)
     }
 

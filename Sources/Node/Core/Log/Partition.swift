@@ -80,6 +80,13 @@ final class Partition {
     /// The state of the reign, when there is one.
     var primary: Primary? { if case .primary(let primary) = role { primary } else { nil } }
 
+    /// Retention has passed everything below an offset: so many bytes of batches. A damaged batch may have gone with it; if
+    /// not, the next read tells.
+    func trimmed(to first: Offset, bytes: UInt64) {
+        log?.trim(to: first, bytes: bytes)
+        isDamaged = false
+    }
+
     var isPrimary: Bool { if case .primary = role { true } else { false } }
 }
 

@@ -51,7 +51,8 @@ extension Node {
         let append = Append(
             partition: partition.id, epoch: primary.epoch, previousEnd: previousEnd,
             previousEpoch: log.epoch(endingAt: previousEnd) ?? 0, highWatermark: primary.highWatermark,
-            firstOffset: first, producers: positions(log, batches, previousEnd), batches: batches)
+            firstOffset: first, producers: positions(log, batches, previousEnd, primary.followers[index]),
+            batches: batches)
         outputs.append(.send(primary.followers[index].node, .oneWay, .append(append)))
         if let last = batches.last { primary.followers[index].next = last.endOffset }
         primary.followers[index].inFlightBytes += batches.reduce(0) { $0 + $1.encodedCount }
@@ -59,9 +60,14 @@ extension Node {
     }
 
     /// What the batches themselves do not tell of producers: what retention has taken, to whom begins at the first offset.
-    private func positions(_ log: ReplicaLog, _ batches: [RecordBatch], _ previousEnd: Offset) -> [ProducerPosition] {
-        guard !batches.isEmpty, !log.producers.isEmpty else { return [] }
-        return previousEnd == log.facts.firstOffset && previousEnd > 0 ? log.producers.last(below: previousEnd) : []
+    /// Also when there are no batches: a follower may let go, as the primary did, of what it never had.
+    private func positions(
+        _ log: ReplicaLog, _ batches: [RecordBatch], _ previousEnd: Offset, _ follower: Follower
+    ) -> [ProducerPosition] {
+        let first = log.facts.firstOffset
+        guard !log.producers.isEmpty, previousEnd == first, first > 0, !batches.isEmpty || follower.acknowledged < first
+        else { return [] }
+        return log.producers.last(below: previousEnd)
     }
 
     /// What was in flight may be lost: looks again for where the logs agree.

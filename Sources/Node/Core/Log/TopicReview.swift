@@ -122,7 +122,7 @@ extension Node {
         guard first > facts.firstOffset else { return }
         let dropped = self.bytes(of: partition.id, from: facts.firstOffset, limit: first)
         counters.recordsRetired += first - facts.firstOffset
-        partition.log?.trim(to: first, bytes: dropped)
+        partition.trimmed(to: first, bytes: dropped)
         partition.log?.producers.forget(idleSince: time.wallMs - min(time.wallMs, limits.producerAgeMaxMs))
         guard let trimmed = partition.log?.facts else { return }
         holdLog(partition.id, end: 0, until: store.apply(.log(partition.id, trimmed)))

@@ -14,25 +14,35 @@ struct ConfigurationsInForce {
     /// The newest known to be decided.
     private(set) var decided: [PartitionID: Found] = [:]
 
+    /// Under which epoch of the ring a node has accepted a ballot.
+    private var epochs: [NodeID: [Ballot: Epoch]] = [:]
+
     /// Looks at the disks; gives those that may be in force.
     mutating func look(_ partition: PartitionID, _ cluster: VirtualCluster) -> [Found] {
         let key = PartitionConfiguration.key(partition)
         guard let ring = cluster.newestRing else { return [] }
-        // While the ring changes a majority of each set is needed: the new owners may have copied before.
         let sets = [ring.replicas(of: key.token), ring.nextReplicas(of: key.token) ?? []].filter { !$0.isEmpty }
         let accepted = sets.map { replicas in
-            replicas.compactMap { cluster.virtualNodes[$0.index].store.durableRegister(key).accepted }
-        }
-        for cell in accepted.joined() where cell.ballot > decided[partition]?.ballot ?? .zero {
-            let isDecided = zip(sets, accepted).allSatisfy { replicas, cells in
-                cells.count { $0.ballot == cell.ballot } > replicas.count / 2
+            replicas.compactMap { node -> (node: NodeID, cell: AcceptedCell)? in
+                cluster.virtualNodes[node.index].store.durableRegister(key).accepted.map { (node, $0) }
             }
-            guard isDecided, let found = found(cell) else { continue }
+        }
+        for (node, cell) in accepted.joined() where epochs[node]?[cell.ballot] == nil {
+            let epoch = cluster.virtualNodes[node.index].node?.ring?.epoch ?? .none
+            epochs[node, default: [:]][cell.ballot] = epoch
+        }
+        for (_, cell) in accepted.joined() where cell.ballot > decided[partition]?.ballot ?? .zero {
+            let holders = accepted.map { $0.filter { $0.cell.ballot == cell.ballot }.map(\.node) }
+            // While the ring changes a majority of each set is needed, since the new owners may have copied before; but for
+            // what was accepted by those who did not know of the change.
+            let isOfBoth = zip(sets, holders).allSatisfy { $1.count > $0.count / 2 }
+            let unaware = holders[0].filter { epochs[$0]?[cell.ballot] ?? .none < ring.epoch }
+            guard isOfBoth || unaware.count > sets[0].count / 2, let found = found(cell) else { continue }
             decided[partition] = found
         }
         guard let newest = decided[partition] else { return [] }
         var all = [newest]
-        for cell in accepted.joined()
+        for (_, cell) in accepted.joined()
         where cell.ballot > newest.ballot && !all.contains(where: { $0.ballot == cell.ballot }) {
             if let found = found(cell) { all.append(found) }
         }
