@@ -114,13 +114,17 @@ extension Simulator {
     /// In what two copies differ, beside what compaction has taken in one of them; nil for nothing. The newest record of a
     /// key is the same in both, where it does not say that the key is deleted: one that was deleted does not come back.
     func difference(_ one: [RecordBatch], _ other: [RecordBatch]) -> String? {
-        guard one.count == other.count else { return "\(one.count) and \(other.count) batches" }
+        guard one.count == other.count else { return "batches \(ranges(one)) and \(ranges(other))" }
         for (a, b) in zip(one, other) where !a.isSame(as: b) {
             return "batch \(a.baseOffset)..<\(a.endOffset) of epoch \(a.epoch) and "
                 + "\(b.baseOffset)..<\(b.endOffset) of epoch \(b.epoch)"
         }
         let (left, right) = (living(one), living(other))
         return left == right ? nil : "the newest records of keys are \(left) and \(right)"
+    }
+
+    private func ranges(_ batches: [RecordBatch]) -> String {
+        batches.map { "\($0.baseOffset)..<\($0.endOffset)@\($0.epoch)" }.joined(separator: ",")
     }
 
     private func living(_ batches: [RecordBatch]) -> [Int: Offset] {

@@ -184,15 +184,16 @@ extension Simulator {
                 first = (node, facts, batches)
                 continue
             }
-            if let problem = difference(known.batches, batches) {
+            // Another primary before may have let go of more; of less than the present one nobody has.
+            let from = max(known.facts.firstOffset, facts.firstOffset)
+            func rest(_ batches: [RecordBatch]) -> [RecordBatch] { batches.filter { $0.baseOffset >= from } }
+            if let problem = difference(rest(known.batches), rest(batches)) {
                 return "\(id) at n\(known.node) and n\(node): \(problem)"
             }
-            if known.facts.firstOffset != facts.firstOffset {
-                func text(_ facts: LogFacts, _ batches: [RecordBatch]) -> String {
-                    "\(batches.count) batches of \(facts.firstOffset)..<\(batches.last?.endOffset ?? facts.firstOffset)"
-                }
+            let primary = cluster.virtualNodes[configuration.primary.index].store.logFacts(id)
+            if facts.firstOffset < primary?.firstOffset ?? 0 {
                 return
-                    "\(id) is \(text(known.facts, known.batches)) at n\(known.node) and \(text(facts, batches)) at n\(node)"
+                    "\(id) begins at \(facts.firstOffset) at n\(node), and at \(primary?.firstOffset ?? 0) at its primary"
             }
         }
         return nil
