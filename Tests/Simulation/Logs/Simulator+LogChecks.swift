@@ -153,9 +153,20 @@ extension Simulator {
             guard cluster.nowMs < beganMs + withinMs else {
                 return fail("wholeness", "\(withinMs) ms after the last record \(problem)")
             }
+            readWhereDamaged()
             cluster.run(forMs: 50)
         }
         statistics.add(.checked, "ms until logs are whole", Int(cluster.nowMs - beganMs))
+    }
+
+    /// Damage shows when somebody reads, and the reign may have come to a damaged copy since everything was read.
+    private func readWhereDamaged() {
+        for (index, id) in logs.partitions.enumerated() {
+            guard let primary = configuration(of: index)?.primary.index else { continue }
+            let store = cluster.virtualNodes[primary].store
+            guard store.damagedCount(id) > 0, let first = store.logFacts(id)?.firstOffset else { continue }
+            _ = ask(primary, .fetch(Fetch(partition: id, offset: first, bytesMax: 1 << 20, waitMs: 0)))
+        }
     }
 
     private func logsNotWhole() -> String? {
