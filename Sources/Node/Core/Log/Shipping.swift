@@ -16,6 +16,10 @@ extension Node {
         if let fresh, fresh.baseOffset == follower.next, follower.inFlightBytes < limits.appendWindowBytes {
             return send([fresh], to: index, partition, primary)
         }
+        // Retention may have passed where it stands, up to the end: then there is nothing to send but where the log begins.
+        if let first = partition.log?.facts.firstOffset, follower.next < first {
+            primary.followers[index].next = first
+        }
         // Who is not in the set holds nobody up.
         let isThrottled = !primary.configuration.inSync.contains {
             $0.node == follower.node && $0.logID == follower.logID
@@ -23,7 +27,7 @@ extension Node {
         while primary.followers[index].next < end, primary.followers[index].inFlightBytes < limits.appendWindowBytes {
             guard !isThrottled || catchUpBudget.isOpen else {
                 counters.catchUpsThrottled += 1
-                return
+                return beat(index, partition, primary)
             }
             do throws(StoreError) {
                 let batches = try store.batches(
@@ -35,13 +39,17 @@ extension Node {
                 if !noticeLogDamage(partition, error) {
                     note(.error, "\(identity.name) cannot read partition \(partition.id) to ship it: \(error)")
                 }
-                // Whoever cannot be sent the next batch must not pass for dead: it is the one to take over.
-                if time.monotonicMs >= follower.lastSentMs + limits.appendHeartbeatMs {
-                    send([], to: index, partition, primary)
-                }
+                // It is the one to take over.
+                beat(index, partition, primary)
                 return
             }
         }
+    }
+
+    /// Whoever is not sent the next batch now must not pass for dead.
+    private mutating func beat(_ index: Int, _ partition: Partition, _ primary: Primary) {
+        guard time.monotonicMs >= primary.followers[index].lastSentMs + limits.appendHeartbeatMs else { return }
+        send([], to: index, partition, primary)
     }
 
     private mutating func send(_ batches: [RecordBatch], to index: Int, _ partition: Partition, _ primary: Primary) {
@@ -154,8 +162,8 @@ extension Node {
             restartShipping(partition, primary, index)
         } else if follower.next < partition.log?.end ?? 0 || follower.isProbing {
             ship(partition, primary, index)
-        } else if now >= follower.lastSentMs + limits.appendHeartbeatMs, isReachable(follower.node) {
-            send([], to: index, partition, primary)
+        } else if isReachable(follower.node) {
+            beat(index, partition, primary)
         }
     }
 }
