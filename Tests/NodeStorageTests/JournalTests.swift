@@ -45,7 +45,7 @@ import Wire
             .forget(own("k", bytes: WireLimits.localKeyBytesMax)),
             .fact(.ring, [1, 2, 3]), .fact(.peers, []), .log(partition, facts(first: 12)),
             .append(partition, [try batch(12, 3), try batch(15, 1, epoch: 2)]), .truncate(partition, from: 15),
-            .remove(partition),
+            .remove(partition), .renew(partition, facts(first: 3)),
         ]
         var (disk, journal) = try new()
         try commit(all, &journal)

@@ -49,6 +49,7 @@ private enum EntryKind: UInt8 {
     case forget = 7
     case producers = 8
     case compact = 9
+    case renew = 10
 }
 
 extension ByteWriter {
@@ -89,6 +90,10 @@ extension ByteWriter {
         case .remove(let partition):
             integer(EntryKind.remove.rawValue)
             partitionID(partition)
+        case .renew(let partition, let facts):
+            integer(EntryKind.renew.rawValue)
+            partitionID(partition)
+            logFacts(facts)
         }
     }
 
@@ -118,7 +123,7 @@ extension ByteReader {
     mutating func journalEntry() throws(WireError) -> JournalEntry {
         let number: UInt8 = try integer("kind of entry")
         guard let kind = EntryKind(rawValue: number) else {
-            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 9")
+            throw .invalid(field: "kind of entry", found: "\(number)", expected: "1 to 10")
         }
         let entry: JournalEntry
         switch kind {
@@ -150,6 +155,9 @@ extension ByteReader {
                 })
         case .remove:
             entry = .remove(try partitionID())
+        case .renew:
+            let partition = try partitionID()
+            entry = .renew(partition, try logFacts())
         }
         try end(of: "journal entry")
         return entry

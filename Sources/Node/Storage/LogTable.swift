@@ -164,6 +164,9 @@ struct LogTable {
             for recent in log.recent { recentBytes -= recent.batch.encodedCount }
             memtable.logs[partition, default: LogDelta()].remove()
             memtable.addLogBytes(LogTable.deltaBytes)
+        case .renew(let partition, let facts):
+            apply(.remove(partition), to: &memtable)
+            apply(.log(partition, facts), to: &memtable)
         }
     }
 

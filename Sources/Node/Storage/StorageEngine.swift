@@ -110,7 +110,7 @@ package final class StorageEngine: NodeStore {
         case .fact(let fact, let value):
             active.update(fact, value)
             facts[fact] = value
-        case .append, .compact, .truncate, .log, .producers, .remove: logs.apply(entry, to: &active)
+        case .append, .compact, .truncate, .log, .producers, .remove, .renew: logs.apply(entry, to: &active)
         }
         freezeIfFull()
         return JournalSequence(sequence)

@@ -156,7 +156,7 @@ private struct Recovery {
         case .fact(let fact, let value):
             memtable.update(fact, value)
             facts[fact] = value
-        case .append, .compact, .truncate, .log, .producers, .remove: logs.apply(entry, to: &memtable)
+        case .append, .compact, .truncate, .log, .producers, .remove, .renew: logs.apply(entry, to: &memtable)
         }
     }
 

@@ -50,6 +50,7 @@ package final class MemoryStore: NodeStore {
             case .producers(let id, let positions):
                 for position in positions { logs[id]?.producers.add(position) }
             case .remove(let id): logs[id] = nil
+            case .renew(let id, let facts): logs[id] = Log(facts: facts)
             }
         }
 

@@ -39,6 +39,9 @@ package enum JournalEntry: Hashable, Sendable {
     case producers(PartitionID, [ProducerPosition])
     /// A partition's log goes, with its batches.
     case remove(PartitionID)
+    /// A partition's log goes, with its batches, and an empty one takes its place: never the one without the other, since a
+    /// log that is begun anew after a loss could pass for the one that was given up.
+    case renew(PartitionID, LogFacts)
 }
 
 /// What a node remembers of itself. The numbers are on disk and never change their meaning.

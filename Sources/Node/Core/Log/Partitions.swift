@@ -71,9 +71,9 @@ extension Node {
         counters.logsDropped += 1
         partition.generation += 1
         partition.leader = nil
-        partition.lastChange = store.apply(.remove(id))
         partition.copiedIn = nil
         guard livesOn else {
+            partition.lastChange = store.apply(.remove(id))
             partition.log = nil
             return forgetIfForeign(id)
         }
@@ -81,7 +81,7 @@ extension Node {
         let facts = LogFacts(logID: logID, epoch: log.facts.epoch, highWatermark: 0, firstOffset: 0)
         partition.log = ReplicaLog(facts: facts)
         partition.durableEnd = 0
-        partition.lastChange = store.apply(.log(id, facts))
+        partition.lastChange = store.apply(.renew(id, facts))
     }
 
     /// Tells the partition when its log is durable up to `end`.

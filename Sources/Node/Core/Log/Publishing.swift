@@ -24,6 +24,12 @@ extension Node {
             base: end, end: end + Offset(request.batch.count), channel: channel, request: id,
             untilMs: time.monotonicMs + limits.operationTimeoutMs)
         switch partition.log?.producers.verdict(on: request.batch) {
+        case .duplicate(let base, _)? where base < partition.log?.facts.firstOffset ?? 0:
+            // It may have been another reign's and never kept: below the first offset nothing tells any more.
+            return refuse(
+                channel, id, .outcomeUnknown,
+                "retention has passed offset \(base) of partition \(partition.id): whether this batch of producer \(request.batch.producerID) was kept there cannot be told any more"
+            )
         case .duplicate(let base, let end)?:
             counters.duplicatesAnswered += 1
             (wait.base, wait.end) = (base, end)
