@@ -110,8 +110,9 @@ struct LogSegmentWriter: Sendable {
                     index += 1
                 }
                 try out.write(writer.bytes, at: start)
+                // A little at a time: one long sync of all of it would hold up the journal's on the same disk.
+                try out.sync()
             }
-            try out.sync()
         }
         return places
     }

@@ -65,7 +65,9 @@ package final class StorageEngine: NodeStore {
 
         let writer = parts.writer
         let found = parts.journal
-        backgroundThread = try StorageThread(name: "stormo-flush") { background.run(writer, journal: journal) }
+        backgroundThread = try StorageThread(name: "stormo-flush", isInBackground: true) {
+            background.run(writer, journal: journal)
+        }
         do throws(StorageOpenError) {
             journalThread = try StorageThread(name: "stormo-journal") { journal.run(found) }
         } catch {

@@ -6,22 +6,30 @@ struct StorageThread: Sendable {
 
     private final class Start: Sendable {
         let name: String
+        let isInBackground: Bool
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, isInBackground: Bool, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.isInBackground = isInBackground
             self.body = body
         }
     }
 
-    /// Starts a thread; `name` has at most 15 bytes and is what debuggers and `top -H` show.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageOpenError) {
+    /// How much a thread in the background gives way to the others of its process (`nice(2)`; Linux has it by thread).
+    private static let backgroundNice: Int32 = 10
+
+    /// Starts a thread; `name` has at most 15 bytes and is what debuggers and `top -H` show. One in the background gets what
+    /// processor time the others leave, first of all those that clients wait for.
+    init(
+        name: String, isInBackground: Bool = false, _ body: @escaping @Sendable () -> Void
+    ) throws(StorageOpenError) {
         var all = sigset_t()
         var former = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &former)
         defer { pthread_sigmask(SIG_SETMASK, &former, nil) }
-        let start = Unmanaged.passRetained(Start(name: name, body: body))
+        let start = Unmanaged.passRetained(Start(name: name, isInBackground: isInBackground, body: body))
         var handle = pthread_t()
         let code = pthread_create(
             &handle, nil,
@@ -29,6 +37,10 @@ struct StorageThread: Sendable {
                 guard let argument else { return nil }
                 let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 StorageThread.label(start.name)
+                // Only a help as well: where it is refused the thread goes on as it is.
+                if start.isInBackground {
+                    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, StorageThread.backgroundNice)
+                }
                 start.body()
                 return nil
             }, start.toOpaque())
