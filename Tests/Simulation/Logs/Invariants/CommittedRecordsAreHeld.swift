@@ -17,6 +17,7 @@ struct CommittedRecordsAreHeld: Invariant {
     private var inForce = ConfigurationsInForce()
 
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
+        inForce.take(event, cluster)
         switch event {
         case .sent(let node, _, .append(let append)): return shipped(append, by: node, cluster)
         case .acknowledged(let partition, let base, let batch, let node):

@@ -10,6 +10,7 @@ struct ConfigurationsFollow: Invariant {
     private var versions: [PartitionID: [Ballot: Ballot]] = [:]
 
     mutating func check(_ event: ClusterEvent, in cluster: VirtualCluster) -> String? {
+        inForce.take(event, cluster)
         guard case .replied(_, let asked, .accepted) = event, case .accept(let accept) = asked.message,
             let partition = PartitionConfiguration.partition(of: accept.key)
         else { return nil }

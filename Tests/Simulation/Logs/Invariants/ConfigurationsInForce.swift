@@ -17,6 +17,14 @@ struct ConfigurationsInForce {
     /// Under which epoch of the ring a node has accepted a ballot.
     private var epochs: [NodeID: [Ballot: Epoch]] = [:]
 
+    /// Takes note of what a node accepts, and of the epoch that it knows then. To be told of all events.
+    mutating func take(_ event: ClusterEvent, _ cluster: VirtualCluster) {
+        guard case .applied(let node, .register(let key, let state)) = event, let accepted = state.accepted,
+            PartitionConfiguration.partition(of: key) != nil, epochs[node.nodeID]?[accepted.ballot] == nil
+        else { return }
+        epochs[node.nodeID, default: [:]][accepted.ballot] = cluster.virtualNodes[node].node?.ring?.epoch ?? .none
+    }
+
     /// Looks at the disks; gives those that may be in force.
     mutating func look(_ partition: PartitionID, _ cluster: VirtualCluster) -> [Found] {
         let key = PartitionConfiguration.key(partition)
@@ -27,16 +35,12 @@ struct ConfigurationsInForce {
                 cluster.virtualNodes[node.index].store.durableRegister(key).accepted.map { (node, $0) }
             }
         }
-        for (node, cell) in accepted.joined() where epochs[node]?[cell.ballot] == nil {
-            let epoch = cluster.virtualNodes[node.index].node?.ring?.epoch ?? .none
-            epochs[node, default: [:]][cell.ballot] = epoch
-        }
         for (_, cell) in accepted.joined() where cell.ballot > decided[partition]?.ballot ?? .zero {
             let holders = accepted.map { $0.filter { $0.cell.ballot == cell.ballot }.map(\.node) }
             // While the ring changes a majority of each set is needed, since the new owners may have copied before; but for
             // what was accepted by those who did not know of the change.
             let isOfBoth = zip(sets, holders).allSatisfy { $1.count > $0.count / 2 }
-            let unaware = holders[0].filter { epochs[$0]?[cell.ballot] ?? .none < ring.epoch }
+            let unaware = holders[0].filter { epochs[$0]?[cell.ballot] ?? ring.epoch < ring.epoch }
             guard isOfBoth || unaware.count > sets[0].count / 2, let found = found(cell) else { continue }
             decided[partition] = found
         }
