@@ -12,6 +12,14 @@ import Wire
         try numbers.map { try batch($0 * 10, 10, epoch: $0 < 30 ? 1 : 2, bytes: 1_000) }
     }
 
+    /// The log that all begin with, in its files; returns its batches.
+    private func fill(_ test: TestEngine) throws -> [RecordBatch] {
+        let whole = try batches(all)
+        test.apply(.log(partition, facts()), .append(partition, whole))
+        test.drain()
+        return whole
+    }
+
     /// What compaction leaves of batches: every tenth record.
     private func compacted(_ batches: some Sequence<RecordBatch>) throws -> [RecordBatch] {
         try batches.map { try $0.compacted { $0.offset % 10 == 0 } }
@@ -89,9 +97,7 @@ import Wire
     @Test func spaceIsGivenBack() throws {
         let directory = TemporaryDirectory()
         let test = try TestEngine(directory) { $0.logSegmentBytesMax = 64 << 10 }
-        let whole = try batches(all)
-        test.apply(.log(partition, facts()), .append(partition, whole))
-        test.drain()
+        let whole = try fill(test)
         #expect(try bytesOnDisk(directory) >= Int(bytes(whole)))
         let left = try compacted(whole)
         test.apply(.compact(partition, left))
@@ -115,9 +121,7 @@ import Wire
     @Test func manyPassesLeaveFewFiles() throws {
         let directory = TemporaryDirectory()
         let test = try TestEngine(directory) { $0.logSegmentBytesMax = 1 << 20 }
-        let whole = try batches(all)
-        test.apply(.log(partition, facts()), .append(partition, whole))
-        test.drain()
+        let whole = try fill(test)
         for batch in try compacted(whole) {
             test.apply(.compact(partition, [batch]))
             test.drain()
@@ -135,9 +139,7 @@ import Wire
     @Test func filesThatWereBegunDoNoHarm() throws {
         let directory = TemporaryDirectory()
         let test = try TestEngine(directory) { $0.logSegmentBytesMax = 64 << 10 }
-        let whole = try batches(all)
-        test.apply(.log(partition, facts()), .append(partition, whole))
-        test.drain()
+        let whole = try fill(test)
         let left = try compacted(whole)
         test.apply(.compact(partition, left))
         test.settle()
@@ -164,9 +166,7 @@ import Wire
     @Test func filesThatWereLeftBehindGoLater() throws {
         let directory = TemporaryDirectory()
         let test = try TestEngine(directory) { $0.logSegmentBytesMax = 64 << 10 }
-        let whole = try batches(all)
-        test.apply(.log(partition, facts()), .append(partition, whole))
-        test.drain()
+        let whole = try fill(test)
         let left = try compacted(whole)
         test.apply(.compact(partition, left))
         test.drain()
@@ -187,9 +187,7 @@ import Wire
     @Test func damageIsNotCompactedAway() throws {
         let directory = TemporaryDirectory()
         let test = try TestEngine(directory) { $0.logSegmentBytesMax = 1 << 20 }
-        let whole = try batches(all)
-        test.apply(.log(partition, facts()), .append(partition, whole))
-        test.drain()
+        let whole = try fill(test)
         let name = directory.path + "/logs/\(partition.topic)/3/00000000000000000000.log"
         // In the second batch, which stays while most of its file goes.
         try flip(name, at: whole[0].encodedCount + 100)

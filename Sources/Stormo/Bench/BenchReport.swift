@@ -69,10 +69,7 @@ struct BenchReport: Encodable, Sendable, Hashable {
                 guard let bytes, tally.operations > 0 else { return nil }
                 return Self.rounded(Double(bytes) / Double(tally.operations), 10)
             }
-            func us(_ percentile: Double) -> Double {
-                tally.operations == 0
-                    ? 0 : Self.rounded(Double(tally.latencies.valueAtPercentile(percentile)) / 1_000, 10)
-            }
+            func us(_ percentile: Double) -> Double { tally.latencies.microseconds(atPercentile: percentile) }
             return Run(
                 concurrency: result.concurrency, seconds: Self.rounded(result.seconds, 1_000),
                 operations: tally.operations, beganAtMs: result.beganAtMs, eachSecond: result.eachSecond,

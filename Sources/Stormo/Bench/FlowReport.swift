@@ -10,11 +10,8 @@ struct FlowReport: Encodable, Sendable, Hashable {
         var maxUs: Double
 
         init(_ histogram: Histogram<UInt64>) {
-            func us(_ percentile: Double) -> Double {
-                histogram.totalCount == 0
-                    ? 0 : (Double(histogram.valueAtPercentile(percentile)) / 100).rounded() / 10
-            }
-            (p50Us, p99Us, p999Us, maxUs) = (us(50), us(99), us(99.9), us(100))
+            (p50Us, p99Us) = (histogram.microseconds(atPercentile: 50), histogram.microseconds(atPercentile: 99))
+            (p999Us, maxUs) = (histogram.microseconds(atPercentile: 99.9), histogram.microseconds(atPercentile: 100))
         }
 
         var columns: [String] { [p50Us, p99Us, p999Us, maxUs].map { Text.fixed($0 / 1_000, digits: 3) } }

@@ -145,20 +145,31 @@ final class FlowTally: Sendable {
         var deliveries = BenchTally().latencies
         var begun = 0
         var over = 0
-        /// Of all records, the warm-up's among them: both at least once, and each counted once.
-        var acknowledged: Set<Int> = []
-        var delivered: Set<Int> = []
+        /// Of all records, the warm-up's among them: both may be told more than once, and each is counted once.
+        var isAcknowledged: [Bool]
+        var isDelivered: [Bool]
+        var delivered = 0
+        /// Records that were acknowledged and have not come yet.
+        var missing = 0
         var errors: [String: UInt64] = [:]
         var examples: [String: String] = [:]
+
+        init(count: Int) {
+            isAcknowledged = Array(repeating: false, count: count)
+            isDelivered = isAcknowledged
+        }
     }
 
     private let schedule: FlowSchedule
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Records on their way at most: a cluster that is far behind the rate is not asked for more.
     static let inFlightMax = 200_000
 
-    init(schedule: FlowSchedule) { self.schedule = schedule }
+    init(schedule: FlowSchedule) {
+        self.schedule = schedule
+        state = Mutex(State(count: schedule.count))
+    }
 
     /// Whether so many records may be sent now.
     func began(_ count: Int) -> Bool {
@@ -179,7 +190,8 @@ final class FlowTally: Sendable {
         state.withLock { state in
             state.over += numbers.count
             for number in numbers {
-                state.acknowledged.insert(number)
+                if !state.isAcknowledged[number], !state.isDelivered[number] { state.missing += 1 }
+                state.isAcknowledged[number] = true
                 guard number >= schedule.firstMeasured else { continue }
                 state.acknowledgements.record(Self.ns(from: schedule.due(number), to: now))
             }
@@ -198,20 +210,23 @@ final class FlowTally: Sendable {
         let now = schedule.clock.now
         state.withLock { state in
             for record in records {
-                guard let number = BenchRecords.number(of: record), number < schedule.count,
-                    state.delivered.insert(number).inserted, number >= schedule.firstMeasured
+                guard let number = BenchRecords.number(of: record), number < schedule.count, !state.isDelivered[number]
                 else { continue }
+                state.isDelivered[number] = true
+                state.delivered += 1
+                if state.isAcknowledged[number] { state.missing -= 1 }
+                guard number >= schedule.firstMeasured else { continue }
                 state.deliveries.record(Self.ns(from: schedule.due(number), to: now))
             }
         }
     }
 
     /// Records that were acknowledged and have not come yet.
-    var missing: Int { state.withLock { $0.acknowledged.subtracting($0.delivered).count } }
+    var missing: Int { state.withLock { $0.missing } }
 
     /// How far it is, for people.
     var line: String {
-        state.withLock { "\($0.begun) of \(schedule.count) sent, \($0.delivered.count) delivered" }
+        state.withLock { "\($0.begun) of \(schedule.count) sent, \($0.delivered) delivered" }
     }
 
     func result(_ usage: BenchUsage?) -> FlowResult {
@@ -219,7 +234,7 @@ final class FlowTally: Sendable {
             FlowResult(
                 rate: schedule.rate, due: schedule.count - schedule.firstMeasured,
                 acknowledged: state.acknowledgements.totalCount,
-                missing: UInt64(state.acknowledged.subtracting(state.delivered).count),
+                missing: UInt64(state.missing),
                 acknowledgements: state.acknowledgements, deliveries: state.deliveries, errors: state.errors,
                 examples: state.examples, usage: usage)
         }

@@ -71,3 +71,10 @@ final class LatencyRecorder: Sendable {
         return total
     }
 }
+
+extension Histogram<UInt64> {
+    /// The time in microseconds, to a tenth, below which so many per cent of the nanoseconds lie; 0 of none.
+    func microseconds(atPercentile percentile: Double) -> Double {
+        totalCount == 0 ? 0 : (Double(valueAtPercentile(percentile)) / 100).rounded() / 10
+    }
+}

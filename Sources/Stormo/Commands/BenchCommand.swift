@@ -122,12 +122,11 @@ struct BenchRunner: Sendable {
         self.itemName = itemName
     }
 
-    /// Measures, and prints the report; how far it is goes to standard error.
+    /// Measures, and prints the report.
     func run(_ workload: some BenchWorkload, _ format: OutputOptions) async throws {
-        let line = Mutex(LiveLine(onError: true))
-        let run = BenchRun(workload: workload, plan: plan) { text in line.withLock { $0.show(text) } }
-        let results = try await session.run { try await run.run($0) }
-        line.withLock { $0.clear() }
+        let results = try await measured { client, progress in
+            try await BenchRun(workload: workload, plan: plan, progress: progress).run(client)
+        }
         let report = BenchReport(
             workload: workload.title, parameters: parameters, itemName: itemName, processes: plan.processes,
             results: results)
@@ -136,18 +135,30 @@ struct BenchRunner: Sendable {
             throw BenchMismatch(description: "no operation was answered; `stormo status` may say why")
         }
     }
+
     /// Measures records at fixed rates, and prints the report.
     func flow(_ records: BenchRecords, _ topic: String, rates: [Int], logger: Logger, _ format: OutputOptions)
         async throws
     {
-        let line = Mutex(LiveLine(onError: true))
-        let flow = FlowRun(records: records, topic: topic, plan: plan) { text in line.withLock { $0.show(text) } }
-        let results = try await session.run { try await flow.run($0, rates: rates, logger: logger) }
-        line.withLock { $0.clear() }
+        let results = try await measured { client, progress in
+            try await FlowRun(records: records, topic: topic, plan: plan, progress: progress)
+                .run(client, rates: rates, logger: logger)
+        }
         let report = FlowReport(parameters: parameters, processes: plan.processes, results: results)
         format.tell(report, lines: report.lines)
         if results.allSatisfy({ $0.acknowledged == 0 }) {
             throw BenchMismatch(description: "no record was acknowledged; `stormo status` may say why")
         }
+    }
+
+    /// Runs what measures; how far it is goes to standard error, and is gone afterwards.
+    private func measured<Result: Sendable>(
+        _ body: @escaping @Sendable (StormoClient, @escaping @Sendable (String) -> Void) async throws -> Result
+    ) async throws -> Result {
+        let line = Mutex(LiveLine(onError: true))
+        let progress: @Sendable (String) -> Void = { text in line.withLock { $0.show(text) } }
+        let result = try await session.run { try await body($0, progress) }
+        line.withLock { $0.clear() }
+        return result
     }
 }

@@ -120,7 +120,6 @@ extension Node {
     private mutating func gatherKeys(
         _ partition: Partition, _ log: ReplicaLog, _ pass: CompactionPass
     ) throws(CompactionError) {
-        var pass = pass
         var isOver = true
         for batch in try slice(of: pass, below: pass.horizon) {
             isOver = batch.endOffset > pass.horizon || pass.keyBytes >= limits.compactionKeyBytesMax
@@ -132,21 +131,19 @@ extension Node {
             pass.end = pass.next
             pass.next = log.facts.firstOffset
         }
-        compacting.pass = pass
     }
 
     /// One slice of the second way: records that have a newer one of their key go.
     private mutating func thinOut(
         _ partition: Partition, _ log: ReplicaLog, _ pass: CompactionPass, _ end: Offset
     ) throws(CompactionError) {
-        var pass = pass
         var changed: [RecordBatch] = []
         var saved = 0
         var isOver = true
         for batch in try slice(of: pass, below: end) {
             isOver = batch.endOffset > end
             if isOver { break }
-            if let compacted = try thinned(batch, partition, &pass) {
+            if let compacted = try thinned(batch, partition, pass) {
                 saved += batch.encodedCount - compacted.encodedCount
                 changed.append(compacted)
             }
@@ -157,13 +154,12 @@ extension Node {
             partition.log?.shrink(by: saved)
             counters.bytesCompacted += UInt64(max(0, saved))
         }
-        compacting.pass = pass
         if isOver || pass.next >= end { finish(pass, partition, log, end) }
     }
 
     /// A batch without what may go; nil when all of it stays.
     private mutating func thinned(
-        _ batch: RecordBatch, _ partition: Partition, _ pass: inout CompactionPass
+        _ batch: RecordBatch, _ partition: Partition, _ pass: CompactionPass
     ) throws(CompactionError) -> RecordBatch? {
         var gone: Set<Offset> = []
         var markers: UInt64 = 0

@@ -24,7 +24,9 @@ struct CleanPart {
 /// One way through a partition's log: first over what came since the last one, for the newest record of each key, then over
 /// all of it from the beginning, to take out what is older. It may end anywhere: each record that it has taken out has a
 /// newer one of its key that stays.
-struct CompactionPass {
+///
+/// A class: its table of keys is changed slice by slice, and a copy of it each time would cost more than the slice.
+final class CompactionPass {
     let partition: PartitionID
     /// Of which copy, and between which cuts of it.
     let logID: LogID
@@ -57,7 +59,7 @@ struct CompactionPass {
     }
 
     /// Takes a batch's keys in.
-    mutating func gather(_ outlines: [RecordBatch.Outline]) {
+    func gather(_ outlines: [RecordBatch.Outline]) {
         for outline in outlines {
             guard let key = outline.key else { continue }
             if newest.updateValue(outline.offset, forKey: key) == nil { keyBytes += key.count + Self.entryBytes }
